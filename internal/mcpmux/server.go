@@ -1,0 +1,122 @@
+package mcpmux
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// ServerID identifies a Server. A reinstalled Server gets a new one.
+type ServerID string
+
+// Transport is how a Server is reached.
+type Transport string
+
+// The transports. TransportSSE is the HTTP+SSE transport of MCP 2024-11-05.
+const (
+	TransportStdio Transport = "stdio"
+	TransportHTTP  Transport = "http"
+	TransportSSE   Transport = "sse"
+)
+
+// Definition is the recipe of a Server: a value, not state. Its texts may name Inputs as ${input:ID}; an
+// expanded value is never expanded again. Values of environment variables, headers and Inputs are sealed in
+// the store and are not part of it.
+type Definition struct {
+	Transport Transport `json:"transport"`
+	Command   string    `json:"command,omitempty"`
+	Args      []string  `json:"args,omitempty"`
+	Cwd       string    `json:"cwd,omitempty"`
+	URL       string    `json:"url,omitempty"`
+}
+
+// ValueKind says where a sealed value of a Server goes.
+type ValueKind string
+
+// The kinds of sealed values. An Input is what ${input:ID} stands for; a secret Input of a stdio Server is
+// also an environment variable of its process.
+const (
+	ValueEnv    ValueKind = "env"
+	ValueHeader ValueKind = "header"
+	ValueInput  ValueKind = "input"
+)
+
+// ValueName names one sealed value of a Server. The value itself never leaves the store unsealed but
+// through store.Values.
+type ValueName struct {
+	Kind   ValueKind `json:"kind"`
+	Name   string    `json:"name"`
+	Secret bool      `json:"secret"`
+}
+
+// Server is a Definition installed in one Space, with the user's values, an alias and an on/off switch.
+type Server struct {
+	ID         ServerID    `json:"id"`
+	Space      SpaceID     `json:"space_id"`
+	Alias      string      `json:"alias"`
+	Enabled    bool        `json:"enabled"`
+	Definition Definition  `json:"definition"`
+	Values     []ValueName `json:"values"`
+
+	// Prefix is what the Server's names start with; nil means the alias, "" means verbatim names.
+	Prefix *string `json:"prefix,omitempty"`
+
+	// IdleTimeout overrides the setting pool.idle_timeout; nil means the setting, 0 means never.
+	IdleTimeout *Duration `json:"idle_timeout,omitempty"`
+
+	// Stamp changes with every write that changes what a connection to the Server would be
+	// (definition or values), so that followers see a new credential without opening it.
+	Stamp int64 `json:"-"`
+
+	CreatedAt time.Time `json:"created_at"`
+
+	// About is what the Server said when last asked; nil before its first connection.
+	About *About `json:"about,omitempty"`
+}
+
+// About is what a Server said of itself when it was last connected. It is persisted, so that an idle
+// Server is still described.
+type About struct {
+	// ProtocolVersion is the MCP revision agreed on, for example "2025-11-25".
+	ProtocolVersion string          `json:"protocol_version"`
+	Capabilities    json.RawMessage `json:"capabilities,omitempty"`
+	ServerInfo      json.RawMessage `json:"server_info,omitempty"`
+	Instructions    string          `json:"instructions,omitempty"`
+
+	// Interactive is set for good once the Server asked a client for something in the course of a call
+	// (sampling, elicitation, roots).
+	Interactive bool `json:"interactive"`
+}
+
+// Modern says whether the Server speaks the stateless revisions (2026-07-28 and later). Revisions are
+// dates and compare as text.
+func (a *About) Modern() bool { return a != nil && a.ProtocolVersion >= "2026-07-28" }
+
+// ServerState is what a Server is doing right now.
+type ServerState string
+
+// The states of a Server.
+const (
+	StateDisabled      ServerState = "disabled"
+	StateConnecting    ServerState = "connecting"
+	StateConnected     ServerState = "connected"
+	StateIdle          ServerState = "idle"
+	StateLoginRequired ServerState = "login_required"
+	StateError         ServerState = "error"
+	StateStopped       ServerState = "stopped"
+)
+
+// ServerStatus is a Server's state with its reason. It lives in memory only.
+type ServerStatus struct {
+	State ServerState `json:"state"`
+	// Reason says why the state is not connected, in words for a person; it holds no secret.
+	Reason string    `json:"reason,omitempty"`
+	Since  time.Time `json:"since"`
+	// Stderr is the tail of the process's standard error, for a state of error.
+	Stderr []string `json:"stderr,omitempty"`
+	// Attempts counts the connection attempts since the last success.
+	Attempts int `json:"attempts,omitempty"`
+	// Connections is the number of live Backend connections, Processes that of their child processes.
+	Connections int `json:"connections"`
+	// PID is the process id of the Server's first live process, 0 where there is none.
+	PID int `json:"pid,omitempty"`
+}

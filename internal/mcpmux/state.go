@@ -1,0 +1,61 @@
+package mcpmux
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Duration is a time.Duration that reads and writes itself as Go writes durations ("5m0s").
+type Duration time.Duration
+
+// MarshalJSON writes d as text.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+// UnmarshalJSON reads text in the syntax of time.ParseDuration.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	v, err := time.ParseDuration(s)
+	*d = Duration(v)
+	return err
+}
+
+// Change is a committed fact and its place in the one total order of facts. It says that something
+// changed, never what it now is.
+type Change struct {
+	Revision int64     `json:"revision"`
+	At       time.Time `json:"at"`
+	// Kind is noun.verb, for example "server.created".
+	Kind    string  `json:"kind"`
+	Space   SpaceID `json:"space_id,omitempty"`
+	Subject string  `json:"subject,omitempty"`
+}
+
+// State is the desired state as one transaction read it: everything that the running parts follow. It is
+// immutable and holds no secret.
+type State struct {
+	Revision    int64
+	Spaces      []Space
+	Servers     []Server  // in order of creation
+	Features    []Feature // by Server, then in the Server's own order
+	FeatureSets []FeatureSet
+	Clients     []Client
+	Grants      []Grant
+	Keys        []AccessKey
+	Settings    map[string]string // only what differs from the default
+}
+
+// Activity is the record of one request that a Client made, or was refused.
+type Activity struct {
+	At       time.Time `json:"at"`
+	Client   ClientID  `json:"client_id"`
+	Space    SpaceID   `json:"space_id"`
+	Server   string    `json:"server,omitempty"` // alias
+	Method   string    `json:"method"`
+	Name     string    `json:"name,omitempty"`
+	Outcome  string    `json:"outcome"` // ok, tool_error, error, denied, cancelled
+	Code     int       `json:"code,omitempty"`
+	Duration Duration  `json:"duration"`
+}
