@@ -1,0 +1,184 @@
+package catalog
+
+import (
+	"strings"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// value is what a FeatureSet says: it grants include − exclude, and where it is granted to a Client its
+// exclude also counts against everything else that this Client has.
+type value struct {
+	include, exclude bitset
+	grants           bitset // include − exclude
+	err              error  // the set is part of a cycle, or leads into one
+}
+
+// valueOf is the value of a set by rule 1 of the design: (included Features ∪ values of included sets) −
+// (excluded Features ∪ values of excluded sets). All and ServerAll are computed, whatever their members.
+// Each set is evaluated once, so that a diamond costs nothing. Cycles are refused where sets are written;
+// should one be here all the same, no set that leads into it has a value.
+func (a *atlas) valueOf(id mcpmux.FeatureSetID) *value { return a.evaluate(id, nil) }
+
+func (a *atlas) evaluate(id mcpmux.FeatureSetID, path []mcpmux.FeatureSetID) *value {
+	if v, ok := a.values[id]; ok {
+		return v
+	}
+	for _, p := range path {
+		if p == id {
+			return &value{err: mcpmux.Errorf(mcpmux.CodeInvalid, "FeatureSets form a cycle through %q", a.sets[id].Name)}
+		}
+	}
+	v := &value{include: a.none(), exclude: a.none()}
+	set, ok := a.sets[id]
+	switch {
+	case !ok: // deleted, or of another Space: nothing
+	case set.Kind == mcpmux.SetAll:
+		v.include.addRange(0, len(a.routes)+len(a.servers))
+	case set.Kind == mcpmux.SetServerAll:
+		if i, ok := a.byAlias[set.Server]; ok {
+			a.addWhole(v.include, a.servers[i])
+		}
+	default:
+		path = append(path, id)
+		for i := range set.Members {
+			m := &set.Members[i]
+			side := v.include
+			if m.Exclude {
+				side = v.exclude
+			}
+			if m.Kind != mcpmux.MemberSet {
+				a.addMember(side, m)
+				continue
+			}
+			n := a.evaluate(m.Set, path)
+			if n.err != nil {
+				v.err = n.err
+				break
+			}
+			side.or(n.grants)
+		}
+	}
+	v.grants = v.include.clone()
+	v.grants.andNot(v.exclude)
+	a.values[id] = v
+	return v
+}
+
+// addMember adds what one Server or Feature member names. Members are kept by alias and name; one that
+// names nothing now is kept all the same and counts again when its Server is back.
+func (a *atlas) addMember(to bitset, m *mcpmux.Member) {
+	if alias, ok := exact(m.Server); ok {
+		if i, ok := a.byAlias[alias]; ok {
+			a.addMemberOf(to, m, a.servers[i])
+		}
+		return
+	}
+	for _, s := range a.servers {
+		if match(m.Server, s.server.Alias) {
+			a.addMemberOf(to, m, s)
+		}
+	}
+}
+
+func (a *atlas) addMemberOf(to bitset, m *mcpmux.Member, s span) {
+	if m.Kind == mcpmux.MemberServer {
+		a.addWhole(to, s)
+		return
+	}
+	kind := mcpmux.FeatureKind(m.Kind)
+	if name, ok := exact(m.Name); ok {
+		if i, ok := a.byKey[FeatureKey{s.server.ID, kind, name}]; ok {
+			to.add(i)
+		}
+		return
+	}
+	for i := s.from; i < s.to; i++ {
+		if a.routes[i].Kind == kind && match(m.Name, a.routes[i].Name) {
+			to.add(i)
+		}
+	}
+}
+
+func (a *atlas) addWhole(to bitset, s span) {
+	to.addRange(s.from, s.to)
+	to.add(s.whole)
+}
+
+// granted is what a Client with these granted sets has: the union of their values, minus everything that
+// one of them excludes at its top level. Exclude always wins, over All too.
+func (a *atlas) granted(sets []mcpmux.FeatureSetID) (bitset, error) {
+	all, not := a.none(), a.none()
+	for _, id := range sets {
+		v := a.valueOf(id)
+		if v.err != nil {
+			return a.none(), v.err
+		}
+		all.or(v.grants)
+		not.or(v.exclude)
+	}
+	all.andNot(not)
+	return all, nil
+}
+
+// Resolve is the value of one FeatureSet over all Features of its Space, also those of disabled Servers.
+// It is empty for a set that does not exist or that leads into a cycle.
+func Resolve(st *mcpmux.State, id mcpmux.FeatureSetID) map[FeatureKey]bool {
+	out := map[FeatureKey]bool{}
+	for i := range st.FeatureSets {
+		if st.FeatureSets[i].ID != id {
+			continue
+		}
+		a := newAtlas(st, st.FeatureSets[i].Space, nil)
+		v := a.valueOf(id)
+		if v.err != nil {
+			return out
+		}
+		v.grants.each(func(p int) {
+			if p < len(a.routes) {
+				r := a.routes[p]
+				out[FeatureKey{r.Server.ID, r.Kind, r.Name}] = true
+			}
+		})
+	}
+	return out
+}
+
+// CheckCycle says whether adding these members to the set would let it contain itself. The error is
+// invalid and names the path.
+func CheckCycle(sets []mcpmux.FeatureSet, set mcpmux.FeatureSetID, add []mcpmux.Member) error {
+	byID := make(map[mcpmux.FeatureSetID]*mcpmux.FeatureSet, len(sets))
+	for i := range sets {
+		byID[sets[i].ID] = &sets[i]
+	}
+	name := func(id mcpmux.FeatureSetID) string {
+		if s := byID[id]; s != nil {
+			return s.Name
+		}
+		return string(id)
+	}
+	seen := map[mcpmux.FeatureSetID]bool{}
+	var find func(members []mcpmux.Member, path []string) []string
+	find = func(members []mcpmux.Member, path []string) []string {
+		for _, m := range members {
+			if m.Kind != mcpmux.MemberSet {
+				continue
+			}
+			next := append(path[:len(path):len(path)], name(m.Set))
+			if m.Set == set {
+				return next
+			}
+			if s := byID[m.Set]; s != nil && !seen[m.Set] {
+				seen[m.Set] = true
+				if p := find(s.Members, next); p != nil {
+					return p
+				}
+			}
+		}
+		return nil
+	}
+	if p := find(add, []string{name(set)}); p != nil {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "FeatureSet %q would contain itself: %s", name(set), strings.Join(p, " → "))
+	}
+	return nil
+}
