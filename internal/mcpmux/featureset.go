@@ -56,3 +56,47 @@ type Member struct {
 	// Set is the nested FeatureSet of a MemberSet.
 	Set FeatureSetID `json:"set_id,omitempty"`
 }
+
+// FindCycle reports the cycle that FeatureSet set would be part of once the members add were added to it,
+// as the names of the sets along it, from set back to set; nil means there is none. Includes and excludes
+// count alike: either way the value of one set would need its own.
+func FindCycle(sets []FeatureSet, set FeatureSetID, add []Member) []string {
+	byID := make(map[FeatureSetID]*FeatureSet, len(sets))
+	for i := range sets {
+		byID[sets[i].ID] = &sets[i]
+	}
+	name := func(id FeatureSetID) string {
+		if s := byID[id]; s != nil {
+			return s.Name
+		}
+		return string(id)
+	}
+	seen := make(map[FeatureSetID]bool)
+	var path []string
+	var walk func(id FeatureSetID, members []Member) bool
+	walk = func(id FeatureSetID, members []Member) bool {
+		path = append(path, name(id))
+		for _, m := range members {
+			if m.Kind != MemberSet {
+				continue
+			}
+			if m.Set == set {
+				path = append(path, name(set))
+				return true
+			}
+			// A set that was walked without meeting the start cannot lead to it.
+			if s := byID[m.Set]; s != nil && !seen[m.Set] {
+				seen[m.Set] = true
+				if walk(m.Set, s.Members) {
+					return true
+				}
+			}
+		}
+		path = path[:len(path)-1]
+		return false
+	}
+	if walk(set, add) {
+		return path
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package mcpmux
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+)
+
+// Names of the settings.
+const (
+	SettingGatewayAutostart  = "gateway.autostart"
+	SettingGatewayAddr       = "gateway.addr"
+	SettingGatewayPageSize   = "gateway.page_size"
+	SettingDashboardAddr     = "dashboard.addr"
+	SettingPoolIdleTimeout   = "pool.idle_timeout"
+	SettingPoolCallTimeout   = "pool.call_timeout"
+	SettingLogsRetention     = "logs.retention"
+	SettingActivityRetention = "activity.retention"
+	SettingLogLevel          = "log.level"
+)
+
+// Setting is one thing that the user may set: its name, what it is when nobody set it, what it means, and
+// which values it takes.
+type Setting struct {
+	Name    string `json:"key"`
+	Default string `json:"default"`
+	Doc     string `json:"description"`
+	// Check says in words what is wrong with a value; nil means nothing is.
+	Check func(value string) error `json:"-"`
+}
+
+// Settings lists every setting, by name.
+func Settings() []Setting {
+	return []Setting{
+		{SettingActivityRetention, "720h", "How long the record of requests is kept; 0 keeps it for ever.", checkDuration},
+		{SettingDashboardAddr, "localhost:45819", "Where the dashboard and the admin API listen.", checkLoopback},
+		{SettingGatewayAddr, "localhost:45818", "Where the gateway listens for AI applications.", checkLoopback},
+		{SettingGatewayAutostart, "true", "Whether the gateway starts together with the daemon.", checkBool},
+		{SettingGatewayPageSize, "0", "How many entries a page of a list has; 0 sends everything in one page.", checkPageSize},
+		{SettingLogLevel, "info", "What the daemon logs: debug, info, warn or error.", checkLevel},
+		{SettingLogsRetention, "720h", "How long the logs of servers are kept; 0 keeps them for ever.", checkDuration},
+		{SettingPoolCallTimeout, "5m", "How long a request to a server may take without a sign of progress; 0 sets no limit.", checkDuration},
+		{SettingPoolIdleTimeout, "5m", "How long an unused connection stays open; 0 never closes it.", checkDuration},
+	}
+}
+
+// FindSetting finds a setting by its name.
+func FindSetting(name string) (Setting, bool) {
+	for _, s := range Settings() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
+
+// Setting is the value that the setting has in st: what the user set, or its default.
+func (st *State) Setting(name string) string {
+	if st != nil {
+		if v, ok := st.Settings[name]; ok {
+			return v
+		}
+	}
+	s, _ := FindSetting(name)
+	return s.Default
+}
+
+// The typed readings of a setting. A value in a State was checked when it was written; one that is no
+// longer acceptable (the rule became stricter) counts as its default.
+
+// SettingBool reads a setting that is true or false.
+func (st *State) SettingBool(name string) bool {
+	return typed(st, name, strconv.ParseBool)
+}
+
+// SettingInt reads a setting that is a number.
+func (st *State) SettingInt(name string) int {
+	return typed(st, name, strconv.Atoi)
+}
+
+// SettingDuration reads a setting that is a duration.
+func (st *State) SettingDuration(name string) time.Duration {
+	return typed(st, name, time.ParseDuration)
+}
+
+func typed[T any](st *State, name string, parse func(string) (T, error)) T {
+	v, err := parse(st.Setting(name))
+	if err != nil {
+		s, _ := FindSetting(name)
+		v, _ = parse(s.Default) // TestSettings_DefaultsPassTheirOwnCheck keeps the defaults readable.
+	}
+	return v
+}
+
+func checkBool(v string) error {
+	if v != "true" && v != "false" {
+		return errors.New("it is true or false")
+	}
+	return nil
+}
+
+func checkDuration(v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 {
+		return errors.New("it is a duration such as 90s, 5m or 720h, or 0")
+	}
+	return nil
+}
+
+// maxPageSize bounds a page of a list; no client is known to ask for one this long.
+const maxPageSize = 10_000
+
+func checkPageSize(v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > maxPageSize {
+		return fmt.Errorf("it is a number from 0 to %d", maxPageSize)
+	}
+	return nil
+}
+
+func checkLevel(v string) error {
+	switch v {
+	case "debug", "info", "warn", "error":
+		return nil
+	}
+	return errors.New("it is debug, info, warn or error")
+}
+
+// SettingLevel reads a setting that is a log level.
+func (st *State) SettingLevel(name string) slog.Level {
+	return typed(st, name, func(v string) (l slog.Level, err error) {
+		err = l.UnmarshalText([]byte(v))
+		return l, err
+	})
+}
+
+// checkLoopback accepts host:port where nobody but this machine can connect.
+func checkLoopback(v string) error {
+	host, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return errors.New("it is host:port, for example localhost:45818")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return errors.New("its port is a number from 0 to 65535; 0 picks a free one")
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return errors.New("its host is localhost, 127.0.0.1 or [::1]: McpMux listens on this machine only")
+	}
+	return nil
+}

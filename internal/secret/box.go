@@ -1,0 +1,129 @@
+package secret
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// The format of a blob, version 1:
+//
+//	magic "mx" | version 1 | key version 1 | wrapped key: nonce 12, key 32, tag 16 | nonce 12, text, tag 16
+//
+// Both layers are AES-256-GCM with random nonces. Each blob has a key of its own, so that a nonce is never
+// used twice under one key in earnest (the wrapping key sees two random nonces meet after about 2^48
+// blobs), and so that a new master key rewraps 60 bytes of a blob and leaves the text alone.
+const (
+	formatVersion = 1
+	keyVersion    = 1
+	headerSize    = 4
+	keySize       = 32
+	nonceSize     = 12
+	tagSize       = 16
+	wrappedSize   = nonceSize + keySize + tagSize
+)
+
+// wrapLabel names the one use of the derived key (RFC 5869 §3.2). Other uses of the master key derive
+// under other labels.
+const wrapLabel = "mcpmux wrap v1"
+
+// ErrRefused is why a blob does not open: it was changed, it belongs to another place, or the master key
+// is another one. Which of them cannot be told apart.
+var ErrRefused = errors.New("the sealed value was changed, moved from another row, or sealed with another key")
+
+// ErrFormat is why a blob is not even tried: a version of the format that this program does not know.
+var ErrFormat = errors.New("the sealed value is in a format that this version of McpMux does not know")
+
+// AAD is the place a blob belongs to. A blob opens only under the AAD it was sealed with.
+type AAD struct {
+	Install string // the installation's uuid
+	Table   string
+	Row     string
+	Space   string
+	Owner   string // the Server
+	Kind    string
+	Name    string
+}
+
+// bytes encodes the fields with their lengths, so that no two AADs read the same.
+func (a AAD) bytes(layer string) []byte {
+	var b []byte
+	for _, f := range [...]string{layer, a.Install, a.Table, a.Row, a.Space, a.Owner, a.Kind, a.Name} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(f)))
+		b = append(b, f...)
+	}
+	return b
+}
+
+// Box seals and opens with one master key. It is safe for concurrent use.
+type Box struct {
+	wrap cipher.AEAD
+}
+
+// NewBox makes the Box of a master key.
+func NewBox(master [32]byte) (*Box, error) {
+	key, err := hkdf.Key(sha256.New, master[:], nil, wrapLabel, keySize)
+	if err != nil {
+		return nil, fmt.Errorf("derive the wrapping key: %w", err)
+	}
+	wrap, err := newAEAD(key)
+	if err != nil {
+		return nil, err
+	}
+	return &Box{wrap}, nil
+}
+
+func newAEAD(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// Seal makes a blob of plain that opens only at the place aad.
+func (b *Box) Seal(aad AAD, plain []byte) ([]byte, error) {
+	var key [keySize]byte
+	defer clear(key[:])
+	_, _ = rand.Read(key[:]) // It never fails: crypto/rand ends the program instead.
+	text, err := newAEAD(key[:])
+	if err != nil {
+		return nil, err
+	}
+	blob := make([]byte, 0, headerSize+wrappedSize+nonceSize+len(plain)+tagSize)
+	blob = append(blob, 'm', 'x', formatVersion, keyVersion)
+	blob = b.wrap.Seal(blob, nil, key[:], aad.bytes("key"))
+	blob = text.Seal(blob, nil, plain, aad.bytes("text"))
+	return blob, nil
+}
+
+// Open answers what was sealed. Its errors are ErrFormat and ErrRefused.
+func (b *Box) Open(aad AAD, blob []byte) ([]byte, error) {
+	if len(blob) < headerSize || !bytes.Equal(blob[:headerSize], []byte{'m', 'x', formatVersion, keyVersion}) {
+		return nil, ErrFormat
+	}
+	blob = blob[headerSize:]
+	if len(blob) < wrappedSize+nonceSize+tagSize {
+		return nil, ErrRefused
+	}
+	key, err := b.wrap.Open(nil, nil, blob[:wrappedSize], aad.bytes("key"))
+	if err != nil {
+		return nil, ErrRefused
+	}
+	defer clear(key)
+	text, err := newAEAD(key)
+	if err != nil {
+		return nil, ErrRefused
+	}
+	plain, err := text.Open(nil, nil, blob[wrappedSize:], aad.bytes("text"))
+	if err != nil {
+		return nil, ErrRefused
+	}
+	return plain, nil
+}

@@ -1,0 +1,54 @@
+//go:build linux || freebsd || netbsd || openbsd || dragonfly
+
+package secret
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// reachable says whether there is a session bus to ask. Without one the D-Bus library would launch a bus of
+// its own, which has no keychain and outlives the daemon.
+func reachable() bool {
+	if a := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); a != "" && a != "autolaunch:" {
+		return true
+	}
+	run := fmt.Sprintf("/run/user/%d", os.Getuid())
+	for _, name := range []string{"bus", "dbus-session"} {
+		if _, err := os.Stat(filepath.Join(run, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// absent says whether err means that there is no Secret Service, in contrast to one that is locked: no bus
+// answers at the address, or nothing on the bus provides the service.
+func absent(err error) bool {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return true
+	}
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		return true
+	}
+	var answer dbus.Error
+	var pointer *dbus.Error
+	if errors.As(err, &pointer) {
+		answer = *pointer
+	} else if !errors.As(err, &answer) {
+		return false
+	}
+	// D-Bus specification, "Standard errors".
+	switch answer.Name {
+	case "org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner":
+		return true
+	}
+	return false
+}
