@@ -1,0 +1,265 @@
+package guard
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultMaxBody is the largest request body that is read, in bytes: a tools/call with a few images as
+// base64 fits, an attempt to fill the memory does not.
+const DefaultMaxBody = 4 << 20
+
+// Config says what a listener accepts.
+type Config struct {
+	// Port is the listener's own; the Hosts and Origins of loopback with that port are accepted.
+	Port int
+	// Hosts are further values of the Host header, exactly as clients send them.
+	Hosts []string
+	// Origins are further origins, for example those of the other listener (Origins(port)); nil means none.
+	// It is called for each request that has an Origin which is not the listener's own.
+	Origins func() []string
+	// MaxBody is the largest body in bytes; 0 means DefaultMaxBody.
+	MaxBody int64
+	Log     *slog.Logger
+}
+
+// Hosts are the values of the Host header by which loopback clients reach port.
+func Hosts(port int) []string {
+	names := []string{"localhost", "127.0.0.1", "[::1]"}
+	hosts := make([]string, 0, len(names))
+	for _, name := range names {
+		if port == 80 { // The port of the scheme is left out by clients (RFC 9110 §4.2.3).
+			hosts = append(hosts, name)
+		}
+		hosts = append(hosts, name+":"+strconv.Itoa(port))
+	}
+	return hosts
+}
+
+// Origins are the origins of pages that the listener at port serves.
+func Origins(port int) []string {
+	origins := Hosts(port)
+	for i, host := range origins {
+		origins[i] = "http://" + host
+	}
+	return origins
+}
+
+// Guard wraps handlers so that they see only requests that passed every check, in the order of the package
+// comment. Forwarding headers (Forwarded, X-Forwarded-*) are looked at nowhere: nothing that we trust stands
+// before us.
+func Guard(cfg Config) func(http.Handler) http.Handler {
+	g := &gate{
+		hosts:   append(Hosts(cfg.Port), cfg.Hosts...),
+		own:     Origins(cfg.Port),
+		others:  cfg.Origins,
+		maxBody: cfg.MaxBody,
+		log:     cfg.Log,
+	}
+	if g.maxBody == 0 {
+		g.maxBody = DefaultMaxBody
+	}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, next) })
+	}
+}
+
+// gate is a Guard's state; only ids changes.
+type gate struct {
+	hosts, own []string
+	others     func() []string
+	maxBody    int64
+	log        *slog.Logger
+	ids        atomic.Uint64 // numbers the requests that are logged
+}
+
+func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if no := g.check(r); no != nil {
+		g.refuse(w, r, no)
+		return
+	}
+	// The server reads no more than Content-Length announces, so only a body of unknown length is counted.
+	if r.ContentLength < 0 {
+		r.Body = http.MaxBytesReader(w, r.Body, g.maxBody)
+	}
+	out := &answer{ResponseWriter: w}
+	defer g.recover(out, r)
+	next.ServeHTTP(out, r)
+}
+
+// refusal is why a request is not let through.
+type refusal struct {
+	status  int
+	code    string
+	message string
+}
+
+// check decides. What it says of foreign headers is quoted and cut, so that they cannot fill a log or write
+// lines into it.
+func (g *gate) check(r *http.Request) *refusal {
+	if !g.hostAllowed(r.Host) {
+		return denied("Host " + quote(r.Host) + " is not an address of McpMux; use one of " + strings.Join(g.hosts, ", "))
+	}
+	if origins := r.Header["Origin"]; len(origins) > 0 {
+		if len(origins) > 1 {
+			return denied("the request has more than one Origin")
+		}
+		if !g.originAllowed(origins[0]) {
+			return denied("Origin " + quote(origins[0]) + " may not call McpMux: requests from web pages other than its own are refused")
+		}
+	}
+	if crossSite(r) {
+		return denied("the request comes from a page of another site (Sec-Fetch-Site: cross-site)")
+	}
+	if r.ContentLength > g.maxBody {
+		return &refusal{
+			status: http.StatusRequestEntityTooLarge, code: "invalid",
+			message: fmt.Sprintf("the body has %d bytes; at most %d are accepted", r.ContentLength, g.maxBody),
+		}
+	}
+	return nil
+}
+
+func (g *gate) hostAllowed(host string) bool {
+	return slices.Contains(g.hosts, host) ||
+		slices.ContainsFunc(g.hosts, func(h string) bool { return strings.EqualFold(h, host) })
+}
+
+// originAllowed takes an origin only as a whole: "null", which sandboxed pages and local files send, and
+// every other scheme are not in the list.
+func (g *gate) originAllowed(origin string) bool {
+	return slices.Contains(g.own, origin) || g.others != nil && slices.Contains(g.others(), origin)
+}
+
+// crossSite says that a browser sent r for another site's page other than by following a link. Links are let
+// through (they show a page, and change nothing); W3C Fetch Metadata §2.
+func crossSite(r *http.Request) bool {
+	site := r.Header["Sec-Fetch-Site"]
+	if len(site) == 0 || !slices.ContainsFunc(site, func(s string) bool { return strings.EqualFold(s, "cross-site") }) {
+		return false
+	}
+	link := r.Header.Get("Sec-Fetch-Mode") == "navigate" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	return !link
+}
+
+func denied(message string) *refusal {
+	return &refusal{status: http.StatusForbidden, code: "denied", message: message}
+}
+
+// refuse answers and closes the connection: the body was not read, and may be too long to be.
+func (g *gate) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
+	g.log.DebugContext(r.Context(), "request refused",
+		"request_id", g.ids.Add(1), "status", no.status, "method", r.Method, "path", cut(r.URL.Path), "reason", no.message)
+	w.Header().Set("Connection", "close")
+	writeError(w, no.status, no.code, no.message)
+}
+
+// recover ends a panic of a handler: logged with its stack, answered with 500, or, when an answer had begun,
+// the connection is cut so that no client takes the half for the whole.
+func (g *gate) recover(out *answer, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so: it is a signal, not an error in a chain.
+		panic(cause)
+	}
+	g.log.ErrorContext(r.Context(), "handler panicked",
+		"request_id", g.ids.Add(1), "method", r.Method, "path", cut(r.URL.Path), "err", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	if out.begun {
+		panic(http.ErrAbortHandler)
+	}
+	writeError(out.ResponseWriter, http.StatusInternalServerError, "internal", "internal error")
+}
+
+// answer notes whether an answer has begun.
+type answer struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (a *answer) WriteHeader(status int) {
+	a.begun = a.begun || status >= http.StatusOK // Informational answers come before the answer.
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	a.begun = true
+	return a.ResponseWriter.Write(b)
+}
+
+// Flush keeps http.Flusher for handlers that ask for it; it does nothing where the server has none.
+func (a *answer) Flush() {
+	if f, ok := a.ResponseWriter.(http.Flusher); ok {
+		a.begun = true
+		f.Flush()
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// writeError answers in the form of the admin API's errors.
+func writeError(w http.ResponseWriter, status int, code, message string) {
+	body, err := json.Marshal(map[string]any{"error": map[string]string{"code": code, "message": message}})
+	if err != nil {
+		panic(err) // Maps of strings always marshal.
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // Nobody is left to tell.
+}
+
+// maxShown is how many bytes of a foreign value an error or a log line shows.
+const maxShown = 100
+
+func cut(s string) string {
+	if len(s) > maxShown {
+		return s[:maxShown] + "…"
+	}
+	return s
+}
+
+func quote(s string) string { return strconv.QuoteToASCII(cut(s)) }
+
+// Limits of Server.
+const (
+	// readHeaderTimeout ends connections that never finish a request's header.
+	readHeaderTimeout = 5 * time.Second
+	// idleTimeout ends kept-alive connections that are not used. It is longer than the 90 s after which
+	// clients in Go close theirs, so that a client is not the one to find a connection closed.
+	idleTimeout = 120 * time.Second
+	// maxHeader is the largest header in bytes; net/http adds 4 KiB of slack to it.
+	maxHeader = 32 << 10
+)
+
+// Server is an http.Server with the limits of connection and header. It has no write timeout, since answers
+// may be streams that live for hours; who writes one bounds each write.
+func Server(handler http.Handler, log *slog.Logger) *http.Server {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// OPTIONS * would otherwise be answered without passing the guard.
+		DisableGeneralOptionsHandler: true,
+	}
+}
