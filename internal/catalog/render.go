@@ -64,5 +64,5 @@ func renderable(f *mcpmux.Feature) bool {
 		return json.Valid(f.Raw)
 	}
 	_, err := rename(f.Raw, nil)
-	return err == nil
+	return err == nil && json.Valid(f.Raw)
 }

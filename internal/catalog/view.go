@@ -22,7 +22,8 @@ type View struct {
 	bounds *bounds
 	sees   bitset // granted ∩ served, with the Servers as a whole
 	*listing
-	only *onlyCache // nil in a View of one Server
+	only  *onlyCache // nil in a View of one Server
+	alone string     // the alias of that one
 }
 
 // listing is what the Clients who see the same positions of the same index are shown.
@@ -270,8 +271,14 @@ func (v *View) Servers() []*mcpmux.Server { return v.servers }
 // Server as a whole either, which is the same for a Server that does not exist; a Server that was granted
 // and has not offered anything yet is an empty View.
 func (v *View) Only(alias string) (*View, bool) {
-	if v.atlas == nil || v.only == nil {
+	if v.atlas == nil {
 		return nil, false
+	}
+	if v.only == nil {
+		if alias != v.alone {
+			return nil, false
+		}
+		return v, true
 	}
 	i, ok := v.atlas.byAlias[alias]
 	if !ok {
@@ -301,7 +308,7 @@ func (v *View) narrow(s span) *View {
 	}
 	x := v.atlas.only(s)
 	return &View{
-		Client: v.Client, Space: v.Space, Revision: v.Revision,
+		Client: v.Client, Space: v.Space, Revision: v.Revision, alone: s.server.Alias,
 		atlas: v.atlas, index: x, bounds: v.bounds, sees: sees, listing: newListing(x, sees),
 	}
 }
