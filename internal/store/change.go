@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// The kinds of Changes: what was written, and which method wrote it.
+const (
+	spaceCreated   = "space.created"
+	spaceRenamed   = "space.renamed"
+	spaceActivated = "space.activated"
+	spaceDeleted   = "space.deleted"
+
+	serverCreated  = "server.created"
+	serverUpdated  = "server.updated"
+	serverEnabled  = "server.enabled"
+	serverDisabled = "server.disabled"
+	serverDeleted  = "server.deleted"
+	// featuresChanged says that a Server offers something else than before, or says something else of itself.
+	featuresChanged = "features.changed"
+
+	setCreated        = "featureset.created"
+	setDeleted        = "featureset.deleted"
+	setMembersChanged = "featureset.members_changed"
+
+	clientCreated     = "client.created"
+	clientDeleted     = "client.deleted"
+	clientModeChanged = "client.mode_changed"
+	clientApproved    = "client.approved"
+	clientDenied      = "client.denied"
+	clientSwitched    = "client.switched"
+	clientStayed      = "client.stayed"
+	grantAdded        = "grant.added"
+	grantRemoved      = "grant.removed"
+	accessKeyCreated  = "key.created"
+	accessKeyRevoked  = "key.revoked"
+	settingChanged    = "setting.changed"
+)
+
+// Changes answers the Changes after a revision, oldest first, at most limit of them.
+func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]mcpmux.Change, error) {
+	var all []mcpmux.Change
+	err := s.read(ctx, func(t *tx) error {
+		return t.each(func(rows *sql.Rows) error {
+			var c mcpmux.Change
+			var at int64
+			if err := rows.Scan(&c.Revision, &at, &c.Kind, &c.Space, &c.Subject); err != nil {
+				return err
+			}
+			c.At = timeOf(at)
+			all = append(all, c)
+			return nil
+		}, "SELECT revision, at, kind, space_id, subject FROM changes WHERE revision > $1 ORDER BY revision LIMIT $2", after, limit)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the changes: %w", err)
+	}
+	return all, nil
+}

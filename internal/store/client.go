@@ -1,0 +1,306 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// NewClient is what a Client is made of.
+type NewClient struct {
+	Name     string
+	Mode     mcpmux.Mode
+	Space    mcpmux.SpaceID // as for SetClientMode
+	Approved bool
+	Grants   []mcpmux.Grant // Client is filled in
+}
+
+// CreateClient makes a Client with its first grants.
+func (s *Store) CreateClient(ctx context.Context, n NewClient) (mcpmux.Client, int64, error) {
+	c := mcpmux.Client{ID: mcpmux.ClientID(newID()), Name: n.Name, Mode: n.Mode, Approved: n.Approved}
+	rev, err := s.write(ctx, func(t *tx) (err error) {
+		c.CreatedAt = t.now
+		if err := checkName("client", n.Name); err != nil {
+			return err
+		}
+		if c.Space, err = spaceForMode(t, n.Mode, n.Space); err != nil {
+			return err
+		}
+		same, err := t.count("SELECT count(*) FROM clients WHERE name_key = $1", nameKey(n.Name))
+		if err != nil {
+			return err
+		}
+		if same > 0 {
+			return mcpmux.Errorf(mcpmux.CodeConflict, "there is a client %q already", n.Name)
+		}
+		err = t.exec(`INSERT INTO clients (id, name, name_key, mode, approved, space_id, declined_id, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, '', $7)`,
+			string(c.ID), c.Name, nameKey(c.Name), string(c.Mode), c.Approved, string(c.Space), c.CreatedAt.UnixMicro())
+		if err != nil {
+			return err
+		}
+		for _, g := range n.Grants {
+			g.Client = c.ID
+			if _, err := putGrant(t, g); err != nil {
+				return err
+			}
+		}
+		return t.change(clientCreated, c.Space, string(c.ID))
+	})
+	return c, rev, err
+}
+
+// spaceForMode is the Space that a Client of a mode is bound to: none for follow, the given one for locked,
+// the given or else the active one for ask.
+func spaceForMode(t *tx, mode mcpmux.Mode, space mcpmux.SpaceID) (mcpmux.SpaceID, error) {
+	switch mode {
+	case mcpmux.ModeFollow:
+		return "", nil
+	case mcpmux.ModeLocked, mcpmux.ModeAsk:
+		if space != "" {
+			sp, err := findSpace(t, space)
+			return sp.ID, err
+		}
+		if mode == mcpmux.ModeLocked {
+			return "", mcpmux.Errorf(mcpmux.CodeInvalid, "a locked client needs the Space it is locked to")
+		}
+		return activeSpace(t)
+	}
+	return "", mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a connection mode; they are follow, locked and ask", string(mode))
+}
+
+func activeSpace(t *tx) (id mcpmux.SpaceID, err error) {
+	err = t.row("SELECT id FROM spaces WHERE active").Scan(&id)
+	return id, err
+}
+
+const selectClients = "SELECT id, name, mode, approved, space_id, declined_id, created_at, last_seen FROM clients"
+
+func scanClient(rows *sql.Rows) (mcpmux.Client, error) {
+	var c mcpmux.Client
+	var created int64
+	var seen sql.NullInt64
+	err := rows.Scan(&c.ID, &c.Name, &c.Mode, &c.Approved, &c.Space, &c.Declined, &created, &seen)
+	c.CreatedAt, c.LastSeen = timeOf(created), timeOrNil(seen)
+	return c, err
+}
+
+func findClient(t *tx, id mcpmux.ClientID) (mcpmux.Client, error) {
+	var found *mcpmux.Client
+	err := t.each(func(rows *sql.Rows) error {
+		c, err := scanClient(rows)
+		found = &c
+		return err
+	}, selectClients+" WHERE id = $1", string(id))
+	if err == nil && found == nil {
+		err = mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such client")
+	}
+	if err != nil {
+		return mcpmux.Client{}, err
+	}
+	return *found, nil
+}
+
+// DeleteClient deletes a Client with its grants and access keys.
+func (s *Store) DeleteClient(ctx context.Context, id mcpmux.ClientID) (int64, error) {
+	return s.write(ctx, func(t *tx) error {
+		c, err := findClient(t, id)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("DELETE FROM clients WHERE id = $1", string(id)); err != nil {
+			return err
+		}
+		return t.change(clientDeleted, c.Space, string(id))
+	})
+}
+
+// SetClientMode changes how a Client's Space is chosen. A locked Client needs a Space; one in mode ask
+// begins in the given or else in the active Space; a following one has none.
+func (s *Store) SetClientMode(ctx context.Context, id mcpmux.ClientID, mode mcpmux.Mode, space mcpmux.SpaceID) (int64, error) {
+	return s.write(ctx, func(t *tx) error {
+		c, err := findClient(t, id)
+		if err != nil {
+			return err
+		}
+		space, err := spaceForMode(t, mode, space)
+		if err != nil || c.Mode == mode && c.Space == space && c.Declined == "" {
+			return err
+		}
+		err = t.exec("UPDATE clients SET mode = $1, space_id = $2, declined_id = '' WHERE id = $3", string(mode), string(space), string(id))
+		if err != nil {
+			return err
+		}
+		return t.change(clientModeChanged, space, string(id))
+	})
+}
+
+// SetClientApproved approves a Client, or takes its approval back.
+func (s *Store) SetClientApproved(ctx context.Context, id mcpmux.ClientID, approved bool) (int64, error) {
+	return s.write(ctx, func(t *tx) error {
+		c, err := findClient(t, id)
+		if err != nil || c.Approved == approved {
+			return err
+		}
+		if err := t.exec("UPDATE clients SET approved = $1 WHERE id = $2", approved, string(id)); err != nil {
+			return err
+		}
+		kind := clientDenied
+		if approved {
+			kind = clientApproved
+		}
+		return t.change(kind, c.Space, string(id))
+	})
+}
+
+// AnswerSwitch answers the question of a Client in mode ask, whether it moves to the active Space: it moves,
+// or it stays and is not asked again until another Space becomes active. A declined question may still be
+// accepted.
+func (s *Store) AnswerSwitch(ctx context.Context, id mcpmux.ClientID, accept bool) (int64, error) {
+	return s.write(ctx, func(t *tx) error {
+		c, err := findClient(t, id)
+		if err != nil {
+			return err
+		}
+		active, err := activeSpace(t)
+		if err != nil {
+			return err
+		}
+		if c.Mode != mcpmux.ModeAsk || c.Space == active || !accept && c.Declined == active {
+			return mcpmux.Errorf(mcpmux.CodeConflict, "no question is open for the client %q", c.Name)
+		}
+		kind := clientStayed
+		if accept {
+			kind = clientSwitched
+			err = t.exec("UPDATE clients SET space_id = $1, declined_id = '' WHERE id = $2", string(active), string(id))
+		} else {
+			err = t.exec("UPDATE clients SET declined_id = $1 WHERE id = $2", string(active), string(id))
+		}
+		if err != nil {
+			return err
+		}
+		return t.change(kind, active, string(id))
+	})
+}
+
+// TouchClients notes when Clients were last seen. It appends no Change: nothing follows from it.
+func (s *Store) TouchClients(ctx context.Context, seen map[mcpmux.ClientID]time.Time) error {
+	if len(seen) == 0 {
+		return nil
+	}
+	_, err := s.write(ctx, func(t *tx) error {
+		for id, at := range seen {
+			// A Client that was deleted in the meantime is no longer of interest, and time does not go back.
+			err := t.exec("UPDATE clients SET last_seen = $1 WHERE id = $2 AND (last_seen IS NULL OR last_seen < $1)", at.UnixMicro(), string(id))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// AddGrant lets a Client use a FeatureSet in a Space.
+func (s *Store) AddGrant(ctx context.Context, g mcpmux.Grant) (int64, error) {
+	return s.write(ctx, func(t *tx) error {
+		if _, err := findClient(t, g.Client); err != nil {
+			return err
+		}
+		did, err := putGrant(t, g)
+		if err != nil || !did {
+			return err
+		}
+		return t.change(grantAdded, g.Space, string(g.Client))
+	})
+}
+
+// putGrant writes a grant and says whether it was new.
+func putGrant(t *tx, g mcpmux.Grant) (bool, error) {
+	if _, err := findSpace(t, g.Space); err != nil {
+		return false, err
+	}
+	set, err := findSet(t, g.Set)
+	if err != nil {
+		return false, err
+	}
+	if set.Space != g.Space {
+		return false, mcpmux.Errorf(mcpmux.CodeInvalid, "the FeatureSet %q belongs to another Space", set.Name)
+	}
+	n, err := t.affect("INSERT INTO grants (client_id, space_id, set_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+		string(g.Client), string(g.Space), string(g.Set))
+	return n > 0, err
+}
+
+// RemoveGrant takes a grant back.
+func (s *Store) RemoveGrant(ctx context.Context, g mcpmux.Grant) (int64, error) {
+	return s.write(ctx, func(t *tx) error {
+		c, err := findClient(t, g.Client)
+		if err != nil {
+			return err
+		}
+		n, err := t.affect("DELETE FROM grants WHERE client_id = $1 AND space_id = $2 AND set_id = $3",
+			string(g.Client), string(g.Space), string(g.Set))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return mcpmux.Errorf(mcpmux.CodeNotFound, "the client %q has no such grant", c.Name)
+		}
+		return t.change(grantRemoved, g.Space, string(g.Client))
+	})
+}
+
+// maxHint bounds the part of an access key that is kept in the clear; see mcpmux.AccessKey.
+const maxHint = 16
+
+// CreateKey keeps the hash of a new access key.
+func (s *Store) CreateKey(ctx context.Context, client mcpmux.ClientID, hash [32]byte, hint string, expires *time.Time) (mcpmux.AccessKey, int64, error) {
+	k := mcpmux.AccessKey{ID: mcpmux.KeyID(newID()), Client: client, Hint: hint, Hash: hash}
+	if expires != nil {
+		at := expires.UTC().Truncate(time.Microsecond)
+		k.ExpiresAt = &at
+	}
+	rev, err := s.write(ctx, func(t *tx) error {
+		k.CreatedAt = t.now
+		c, err := findClient(t, client)
+		if err != nil {
+			return err
+		}
+		if len(hint) > maxHint {
+			return fmt.Errorf("a hint of %d bytes would give too much of an access key away", len(hint))
+		}
+		if k.ExpiresAt != nil && !k.ExpiresAt.After(t.now) {
+			return mcpmux.Errorf(mcpmux.CodeInvalid, "an access key does not expire in the past")
+		}
+		err = t.exec("INSERT INTO access_keys (id, client_id, hint, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+			string(k.ID), string(client), hint, hash[:], k.CreatedAt.UnixMicro(), microsOrNil(k.ExpiresAt))
+		if err != nil {
+			return err
+		}
+		return t.change(accessKeyCreated, c.Space, string(k.ID))
+	})
+	return k, rev, err
+}
+
+// RevokeKey deletes an access key; others of its Client stay.
+func (s *Store) RevokeKey(ctx context.Context, id mcpmux.KeyID) (int64, error) {
+	return s.write(ctx, func(t *tx) error {
+		var c mcpmux.SpaceID
+		err := t.row("SELECT c.space_id FROM access_keys k JOIN clients c ON c.id = k.client_id WHERE k.id = $1", string(id)).Scan(&c)
+		if errors.Is(err, sql.ErrNoRows) {
+			return mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such access key")
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.exec("DELETE FROM access_keys WHERE id = $1", string(id)); err != nil {
+			return err
+		}
+		return t.change(accessKeyRevoked, c, string(id))
+	})
+}

@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// Load reads the whole desired state in one read transaction, so that it is the state at State.Revision.
+func (s *Store) Load(ctx context.Context) (*mcpmux.State, error) {
+	st := &mcpmux.State{Settings: make(map[string]string)}
+	err := s.read(ctx, func(t *tx) (err error) {
+		if st.Revision, err = t.count("SELECT coalesce(max(revision), 0) FROM changes"); err != nil {
+			return err
+		}
+		if st.FeatureSets, err = readSets(t, ""); err != nil {
+			return err
+		}
+		if st.Features, err = readFeatures(t, ""); err != nil {
+			return err
+		}
+		for _, part := range []func(*tx, *mcpmux.State) error{loadSpaces, loadServers, loadClients, loadGrants, loadKeys, loadSettings} {
+			if err := part(t, st); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the state: %w", err)
+	}
+	return st, nil
+}
+
+// Identifiers sort by the time of their making, so ORDER BY id is the order of creation.
+
+func loadSpaces(t *tx, st *mcpmux.State) error {
+	return t.each(func(rows *sql.Rows) error {
+		var sp mcpmux.Space
+		var created int64
+		err := rows.Scan(&sp.ID, &sp.Name, &sp.Active, &sp.Default, &created)
+		sp.CreatedAt = timeOf(created)
+		st.Spaces = append(st.Spaces, sp)
+		return err
+	}, "SELECT id, name, active, is_default, created_at FROM spaces ORDER BY id")
+}
+
+func loadServers(t *tx, st *mcpmux.State) error {
+	at := make(map[mcpmux.ServerID]int)
+	err := t.each(func(rows *sql.Rows) error {
+		srv, err := scanServer(rows)
+		at[srv.ID] = len(st.Servers)
+		st.Servers = append(st.Servers, srv)
+		return err
+	}, selectServers+" ORDER BY id")
+	if err != nil {
+		return err
+	}
+	return eachValueName(t, func(id mcpmux.ServerID, v mcpmux.ValueName) {
+		srv := &st.Servers[at[id]]
+		srv.Values = append(srv.Values, v)
+	}, "")
+}
+
+func loadClients(t *tx, st *mcpmux.State) error {
+	return t.each(func(rows *sql.Rows) error {
+		c, err := scanClient(rows)
+		st.Clients = append(st.Clients, c)
+		return err
+	}, selectClients+" ORDER BY id")
+}
+
+func loadGrants(t *tx, st *mcpmux.State) error {
+	return t.each(func(rows *sql.Rows) error {
+		var g mcpmux.Grant
+		err := rows.Scan(&g.Client, &g.Space, &g.Set)
+		st.Grants = append(st.Grants, g)
+		return err
+	}, "SELECT client_id, space_id, set_id FROM grants ORDER BY client_id, space_id, set_id")
+}
+
+func loadKeys(t *tx, st *mcpmux.State) error {
+	return t.each(func(rows *sql.Rows) error {
+		var k mcpmux.AccessKey
+		var hash []byte
+		var created int64
+		var expires sql.NullInt64
+		if err := rows.Scan(&k.ID, &k.Client, &k.Hint, &hash, &created, &expires); err != nil {
+			return err
+		}
+		if len(hash) != len(k.Hash) {
+			return fmt.Errorf("access key %s has a hash of %d bytes", k.ID, len(hash))
+		}
+		copy(k.Hash[:], hash)
+		k.CreatedAt, k.ExpiresAt = timeOf(created), timeOrNil(expires)
+		st.Keys = append(st.Keys, k)
+		return nil
+	}, "SELECT id, client_id, hint, hash, created_at, expires_at FROM access_keys ORDER BY id")
+}
+
+func loadSettings(t *tx, st *mcpmux.State) error {
+	return t.each(func(rows *sql.Rows) error {
+		var name, value string
+		err := rows.Scan(&name, &value)
+		st.Settings[name] = value
+		return err
+	}, "SELECT name, value FROM settings")
+}

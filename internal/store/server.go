@@ -1,0 +1,334 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// NewServer is what a Server is made of.
+type NewServer struct {
+	Space       mcpmux.SpaceID
+	Alias       string
+	Definition  mcpmux.Definition
+	Values      []Value
+	Enabled     bool
+	Prefix      *string          // nil: the alias
+	IdleTimeout *mcpmux.Duration // nil: the setting
+}
+
+// CreateServer installs a Server, with its ServerAll set.
+func (s *Store) CreateServer(ctx context.Context, n NewServer) (mcpmux.Server, int64, error) {
+	srv := mcpmux.Server{
+		ID: mcpmux.ServerID(newID()), Space: n.Space, Alias: n.Alias, Enabled: n.Enabled,
+		Definition: n.Definition, Values: []mcpmux.ValueName{}, Prefix: n.Prefix, IdleTimeout: n.IdleTimeout,
+	}
+	rev, err := s.write(ctx, func(t *tx) error {
+		srv.CreatedAt = t.now
+		sp, err := findSpace(t, n.Space)
+		if err != nil {
+			return err
+		}
+		if err := checkServer(&srv); err != nil {
+			return err
+		}
+		same, err := t.count("SELECT count(*) FROM servers WHERE space_id = $1 AND alias = $2", string(n.Space), n.Alias)
+		if err != nil {
+			return err
+		}
+		if same > 0 {
+			return mcpmux.Errorf(mcpmux.CodeConflict, "there is a Server %q in the Space %q already", n.Alias, sp.Name)
+		}
+		// The Change comes first: its revision is the Server's stamp.
+		if err := t.change(serverCreated, srv.Space, string(srv.ID)); err != nil {
+			return err
+		}
+		srv.Stamp = t.revision
+		if err := insertServer(t, srv); err != nil {
+			return err
+		}
+		set := mcpmux.FeatureSet{Space: srv.Space, Name: mcpmux.ServerSetPrefix + srv.Alias, Kind: mcpmux.SetServerAll}
+		if err := insertSet(t, set, srv.ID); err != nil {
+			return err
+		}
+		for _, v := range n.Values {
+			if err := s.putValue(t, &srv, v); err != nil {
+				return err
+			}
+		}
+		srv.Values, err = valueNames(t, srv.ID)
+		return err
+	})
+	return srv, rev, err
+}
+
+func insertServer(t *tx, srv mcpmux.Server) error {
+	def, err := json.Marshal(srv.Definition)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, stamp, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		string(srv.ID), string(srv.Space), srv.Alias, srv.Enabled, string(def), textOrNil(srv.Prefix),
+		durationOrNil(srv.IdleTimeout), srv.Stamp, srv.CreatedAt.UnixMicro())
+}
+
+func textOrNil(s *string) any {
+	if s == nil {
+		return nil
+	}
+	return *s
+}
+
+func durationOrNil(d *mcpmux.Duration) any {
+	if d == nil {
+		return nil
+	}
+	return int64(*d)
+}
+
+func checkServer(srv *mcpmux.Server) error {
+	if err := checkAlias(srv.Alias); err != nil {
+		return err
+	}
+	if err := checkPrefix(srv.Prefix); err != nil {
+		return err
+	}
+	if d := srv.IdleTimeout; d != nil && *d < 0 {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "the idle timeout %s is negative; 0 never closes", time.Duration(*d))
+	}
+	return checkDefinition(srv.Definition)
+}
+
+// checkDefinition refuses a definition that no connection could be made of.
+func checkDefinition(d mcpmux.Definition) error {
+	switch d.Transport {
+	case mcpmux.TransportStdio:
+		if d.Command == "" || d.URL != "" {
+			return mcpmux.Errorf(mcpmux.CodeInvalid, "a stdio Server has a command and no URL")
+		}
+	case mcpmux.TransportHTTP, mcpmux.TransportSSE:
+		if d.URL == "" || d.Command != "" || len(d.Args) > 0 || d.Cwd != "" {
+			return mcpmux.Errorf(mcpmux.CodeInvalid, "a Server of transport %s has a URL and no command, arguments or folder", d.Transport)
+		}
+		return checkURL(d.URL)
+	default:
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a transport; they are stdio, http and sse", string(d.Transport))
+	}
+	for _, text := range append([]string{d.Command, d.Cwd}, d.Args...) {
+		if strings.ContainsRune(text, 0) {
+			return mcpmux.Errorf(mcpmux.CodeInvalid, "a command, its arguments and its folder have no NUL character")
+		}
+	}
+	return nil
+}
+
+// checkURL refuses what is no http URL. The message does not quote it: it may hold a secret.
+func checkURL(text string) error {
+	// An Input may stand anywhere, even in the host; what it stands for is checked when it is dialled.
+	if strings.Contains(text, "${input:") {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "the URL of a Server begins with http:// or https:// and names a host")
+	}
+	if u.User != nil {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "the URL of a Server holds no user or password; give a header Authorization instead")
+	}
+	return nil
+}
+
+// findServer reads the row of one Server without its values' names and what it said of itself.
+func findServer(t *tx, id mcpmux.ServerID) (mcpmux.Server, error) {
+	var found *mcpmux.Server
+	err := t.each(func(rows *sql.Rows) error {
+		srv, err := scanServer(rows)
+		found = &srv
+		return err
+	}, selectServers+" WHERE id = $1", string(id))
+	if err == nil && found == nil {
+		err = mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such Server")
+	}
+	if err != nil {
+		return mcpmux.Server{}, err
+	}
+	return *found, nil
+}
+
+// SetServerEnabled switches a Server on or off.
+func (s *Store) SetServerEnabled(ctx context.Context, id mcpmux.ServerID, enabled bool) (int64, error) {
+	return s.write(ctx, func(t *tx) error {
+		srv, err := findServer(t, id)
+		if err != nil || srv.Enabled == enabled {
+			return err
+		}
+		if err := t.exec("UPDATE servers SET enabled = $1 WHERE id = $2", enabled, string(id)); err != nil {
+			return err
+		}
+		kind := serverDisabled
+		if enabled {
+			kind = serverEnabled
+		}
+		return t.change(kind, srv.Space, string(id))
+	})
+}
+
+// ServerPatch says what to change about a Server; what is nil or empty stays.
+type ServerPatch struct {
+	Definition *mcpmux.Definition
+	Enabled    *bool
+
+	// Values replaces all values. Put then sets single ones, and Drop removes some by kind and name.
+	Values *[]Value
+	Put    []Value
+	Drop   []mcpmux.ValueName
+
+	// SetPrefix says that Prefix is meant, nil being a meaning; SetIdleTimeout likewise.
+	SetPrefix      bool
+	Prefix         *string
+	SetIdleTimeout bool
+	IdleTimeout    *mcpmux.Duration
+}
+
+// UpdateServer changes a Server. Its alias stays: names and members are made of it. The Change is
+// server.updated whatever was changed, and the stamp moves where a connection would be another.
+func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPatch) (int64, error) {
+	newValues := p.Values != nil || len(p.Put) > 0 || len(p.Drop) > 0
+	rev, err := s.write(ctx, func(t *tx) error {
+		srv, err := findServer(t, id)
+		if err != nil {
+			return err
+		}
+		if !newValues && p.changesNothing(srv) {
+			return nil
+		}
+		p.apply(&srv)
+		if err := checkServer(&srv); err != nil {
+			return err
+		}
+		if err := t.change(serverUpdated, srv.Space, string(id)); err != nil {
+			return err
+		}
+		if newValues || p.Definition != nil {
+			srv.Stamp = t.revision
+		}
+		if err := updateServer(t, srv); err != nil {
+			return err
+		}
+		return s.patchValues(t, &srv, p)
+	})
+	if err == nil && newValues {
+		s.scrub(ctx)
+	}
+	return rev, err
+}
+
+func (p ServerPatch) apply(srv *mcpmux.Server) {
+	if p.Definition != nil {
+		srv.Definition = *p.Definition
+	}
+	if p.Enabled != nil {
+		srv.Enabled = *p.Enabled
+	}
+	if p.SetPrefix {
+		srv.Prefix = p.Prefix
+	}
+	if p.SetIdleTimeout {
+		srv.IdleTimeout = p.IdleTimeout
+	}
+}
+
+// changesNothing compares the parts of p other than values with srv. A definition counts as a change.
+func (p ServerPatch) changesNothing(srv mcpmux.Server) bool {
+	after := srv
+	p.apply(&after)
+	return p.Definition == nil && after.Enabled == srv.Enabled &&
+		textOrNil(after.Prefix) == textOrNil(srv.Prefix) && durationOrNil(after.IdleTimeout) == durationOrNil(srv.IdleTimeout)
+}
+
+func updateServer(t *tx, srv mcpmux.Server) error {
+	def, err := json.Marshal(srv.Definition)
+	if err != nil {
+		return err
+	}
+	return t.exec("UPDATE servers SET enabled = $1, definition = $2, prefix = $3, idle_timeout = $4, stamp = $5 WHERE id = $6",
+		srv.Enabled, string(def), textOrNil(srv.Prefix), durationOrNil(srv.IdleTimeout), srv.Stamp, string(srv.ID))
+}
+
+// DeleteServer deletes a Server with its values, its Features and its ServerAll set. Members of other sets
+// that name its alias stay, for the day it is installed again.
+func (s *Store) DeleteServer(ctx context.Context, id mcpmux.ServerID) (int64, error) {
+	rev, err := s.write(ctx, func(t *tx) error {
+		srv, err := findServer(t, id)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("DELETE FROM servers WHERE id = $1", string(id)); err != nil {
+			return err
+		}
+		return t.change(serverDeleted, srv.Space, string(id))
+	})
+	if err == nil {
+		s.scrub(ctx)
+	}
+	return rev, err
+}
+
+// MarkInteractive notes for good that a Server asks clients back.
+func (s *Store) MarkInteractive(ctx context.Context, id mcpmux.ServerID) (int64, error) {
+	return s.write(ctx, func(t *tx) error {
+		srv, err := findServer(t, id)
+		if err != nil {
+			return err
+		}
+		n, err := t.affect("UPDATE servers SET interactive = TRUE WHERE id = $1 AND NOT interactive", string(id))
+		if err != nil || n == 0 {
+			return err
+		}
+		return t.change(featuresChanged, srv.Space, string(id))
+	})
+}
+
+const selectServers = `SELECT id, space_id, alias, enabled, definition, prefix, idle_timeout, stamp, created_at,
+	about_version, about_capabilities, about_server_info, about_instructions, interactive FROM servers`
+
+func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
+	var (
+		srv                mcpmux.Server
+		def                string
+		prefix, version    sql.NullString
+		idle               sql.NullInt64
+		created            int64
+		capabilities, info []byte
+		about              mcpmux.About
+	)
+	err := rows.Scan(&srv.ID, &srv.Space, &srv.Alias, &srv.Enabled, &def, &prefix, &idle, &srv.Stamp, &created,
+		&version, &capabilities, &info, &about.Instructions, &about.Interactive)
+	if err != nil {
+		return srv, err
+	}
+	if err := json.Unmarshal([]byte(def), &srv.Definition); err != nil {
+		return srv, errors.Join(errors.New("read the definition of Server "+srv.Alias), err)
+	}
+	srv.CreatedAt = timeOf(created)
+	srv.Values = []mcpmux.ValueName{}
+	if prefix.Valid {
+		srv.Prefix = &prefix.String
+	}
+	if idle.Valid {
+		d := mcpmux.Duration(idle.Int64)
+		srv.IdleTimeout = &d
+	}
+	if version.Valid {
+		about.ProtocolVersion, about.Capabilities, about.ServerInfo = version.String, capabilities, info
+		srv.About = &about
+	}
+	return srv, nil
+}

@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/secret"
+)
+
+// Value is one value of a Server: where it goes, and the value itself.
+type Value struct {
+	mcpmux.ValueName
+	secret.Value
+}
+
+// errLocked is the answer to whoever wants a value before Unlock.
+var errLocked = mcpmux.Errorf(mcpmux.CodeUnavailable,
+	"stored values are locked: the master key is not available; unlock the keychain and restart McpMux, or see mcpmux doctor")
+
+// canaryText is what the canary says once opened; it only has to be the same always.
+const canaryText = "mcpmux"
+
+func (s *Store) canaryPlace() secret.AAD {
+	return secret.AAD{Install: s.install, Table: "installation", Kind: "canary"}
+}
+
+// Unlock gives the Store the Box of the master key, after a look whether it is the one that the stored
+// values were sealed with (secret.ErrWrongKey). As long as nothing is sealed, any key is right and becomes
+// the one.
+func (s *Store) Unlock(box *secret.Box) error {
+	ctx := context.Background() // Two statements on a local file; there is no one to cancel them.
+	_, err := s.write(ctx, func(t *tx) error {
+		canary, sealed, err := readCanary(t)
+		if err != nil {
+			return err
+		}
+		if _, err := box.Open(s.canaryPlace(), canary); err == nil {
+			return nil
+		}
+		if sealed {
+			return secret.ErrWrongKey
+		}
+		if canary, err = box.Seal(s.canaryPlace(), []byte(canaryText)); err != nil {
+			return err
+		}
+		return t.exec("UPDATE installation SET canary = $1", canary)
+	})
+	if err != nil {
+		return fmt.Errorf("unlock the stored values: %w", err)
+	}
+	s.box.Store(box)
+	return nil
+}
+
+// Fits says whether the stored values were sealed with this master key. While nothing is sealed every key
+// fits. It is the Fits of secret.KeyOptions.
+func (s *Store) Fits(key [32]byte) bool {
+	box, err := secret.NewBox(key)
+	if err != nil {
+		return false
+	}
+	fits := false
+	err = s.read(context.Background(), func(t *tx) error {
+		canary, sealed, err := readCanary(t)
+		if err != nil {
+			return err
+		}
+		_, err = box.Open(s.canaryPlace(), canary)
+		fits = !sealed || err == nil
+		return nil
+	})
+	return fits && err == nil
+}
+
+// SealedExists says whether any value is sealed.
+func (s *Store) SealedExists(ctx context.Context) (bool, error) {
+	var sealed bool
+	err := s.read(ctx, func(t *tx) (err error) {
+		_, sealed, err = readCanary(t)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for sealed values: %w", err)
+	}
+	return sealed, nil
+}
+
+func readCanary(t *tx) (canary []byte, sealed bool, err error) {
+	if err = t.row("SELECT canary FROM installation").Scan(&canary); err != nil {
+		return nil, false, err
+	}
+	n, err := t.count("SELECT count(*) FROM server_values")
+	return canary, n > 0, err
+}
+
+// Values opens the values of a Server, in the order of their making. A blob that does not open is an error
+// that names the Server and the value: a Server is not run with half of its configuration.
+func (s *Store) Values(ctx context.Context, id mcpmux.ServerID) ([]Value, error) {
+	type row struct {
+		id     string
+		value  Value
+		sealed []byte
+	}
+	var srv mcpmux.Server
+	var stored []row
+	err := s.read(ctx, func(t *tx) (err error) {
+		if srv, err = findServer(t, id); err != nil {
+			return err
+		}
+		return t.each(func(rows *sql.Rows) error {
+			var r row
+			err := rows.Scan(&r.id, &r.value.Kind, &r.value.Name, &r.value.Secret, &r.sealed)
+			stored = append(stored, r)
+			return err
+		}, "SELECT id, kind, name, secret, sealed FROM server_values WHERE server_id = $1 ORDER BY id", string(id))
+	})
+	if err != nil || len(stored) == 0 {
+		return nil, err
+	}
+	box := s.box.Load()
+	if box == nil {
+		return nil, errLocked
+	}
+	out := make([]Value, len(stored))
+	for i, r := range stored {
+		plain, err := box.Open(s.place(r.id, &srv, r.value.ValueName), r.sealed)
+		if err != nil {
+			return nil, mcpmux.Errorf(mcpmux.CodeUnavailable, "the stored %s %q of Server %q cannot be opened: %v; set it again", r.value.Kind, r.value.Name, srv.Alias, err)
+		}
+		out[i] = Value{r.value.ValueName, secret.NewValue(string(plain))}
+	}
+	return out, nil
+}
+
+// place is where a value belongs; it opens nowhere else.
+func (s *Store) place(row string, srv *mcpmux.Server, v mcpmux.ValueName) secret.AAD {
+	return secret.AAD{
+		Install: s.install, Table: "server_values", Row: row, Space: string(srv.Space), Owner: string(srv.ID),
+		Kind: string(v.Kind), Name: v.Name,
+	}
+}
+
+// patchValues carries out the value parts of a patch.
+func (s *Store) patchValues(t *tx, srv *mcpmux.Server, p ServerPatch) error {
+	put := p.Put
+	if p.Values != nil {
+		if err := t.exec("DELETE FROM server_values WHERE server_id = $1", string(srv.ID)); err != nil {
+			return err
+		}
+		put = append(append([]Value{}, *p.Values...), p.Put...)
+	}
+	for _, v := range put {
+		if err := s.putValue(t, srv, v); err != nil {
+			return err
+		}
+	}
+	for _, d := range p.Drop {
+		n, err := t.affect("DELETE FROM server_values WHERE server_id = $1 AND kind = $2 AND name_key = $3",
+			string(srv.ID), string(d.Kind), valueKey(d))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return mcpmux.Errorf(mcpmux.CodeNotFound, "Server %q has no %s %q", srv.Alias, d.Kind, d.Name)
+		}
+	}
+	return nil
+}
+
+// putValue seals a value, in a new row: a blob belongs to its row, and a row never has two.
+func (s *Store) putValue(t *tx, srv *mcpmux.Server, v Value) error {
+	if err := checkValue(v); err != nil {
+		return err
+	}
+	box := s.box.Load()
+	if box == nil {
+		return errLocked
+	}
+	row := newID()
+	sealed, err := box.Seal(s.place(row, srv, v.ValueName), []byte(v.Reveal()))
+	if err != nil {
+		return fmt.Errorf("seal %s %q: %w", v.Kind, v.Name, err)
+	}
+	err = t.exec("DELETE FROM server_values WHERE server_id = $1 AND kind = $2 AND name_key = $3",
+		string(srv.ID), string(v.Kind), valueKey(v.ValueName))
+	if err != nil {
+		return err
+	}
+	return t.exec("INSERT INTO server_values (id, server_id, kind, name, name_key, secret, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		row, string(srv.ID), string(v.Kind), v.Name, valueKey(v.ValueName), v.Secret, sealed)
+}
+
+// valueKey is what makes a value the same as another of its kind: the names of headers do not differ by
+// case (RFC 9110 §5.1).
+func valueKey(v mcpmux.ValueName) string {
+	if v.Kind == mcpmux.ValueHeader {
+		return strings.ToLower(v.Name)
+	}
+	return v.Name
+}
+
+// maxValue bounds a value; no environment takes a longer one (Linux: 128 KiB, MAX_ARG_STRLEN).
+const maxValue = 128<<10 - 1
+
+// checkValue refuses names and values that could not be handed over. Messages quote the name only.
+func checkValue(v Value) error {
+	text := v.Reveal()
+	bad := func(why string) error {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "the %s %q %s", v.Kind, v.Name, why)
+	}
+	switch v.Kind {
+	case mcpmux.ValueEnv:
+		if v.Name == "" || strings.ContainsAny(v.Name, "=\x00") {
+			return bad("has no fit name: an environment variable's name is not empty and has no =")
+		}
+	case mcpmux.ValueHeader:
+		if !headerForm.MatchString(v.Name) {
+			return bad("has no fit name for an HTTP header")
+		}
+		if strings.ContainsAny(text, "\r\n") {
+			return bad("has a line end in its value, which an HTTP header cannot carry")
+		}
+	case mcpmux.ValueInput:
+		if !inputForm.MatchString(v.Name) {
+			return bad("has no fit name: an Input's is made of letters, digits, _, . and -")
+		}
+	default:
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a kind of value; they are env, header and input", string(v.Kind))
+	}
+	if strings.ContainsRune(text, 0) {
+		return bad("has a NUL character in its value")
+	}
+	if len(text) > maxValue {
+		return bad(fmt.Sprintf("is longer than %d bytes", maxValue))
+	}
+	return nil
+}
+
+func valueNames(t *tx, id mcpmux.ServerID) ([]mcpmux.ValueName, error) {
+	all := []mcpmux.ValueName{}
+	err := eachValueName(t, func(_ mcpmux.ServerID, v mcpmux.ValueName) { all = append(all, v) }, " WHERE server_id = $1", string(id))
+	return all, err
+}
+
+func eachValueName(t *tx, f func(mcpmux.ServerID, mcpmux.ValueName), where string, args ...any) error {
+	return t.each(func(rows *sql.Rows) error {
+		var id mcpmux.ServerID
+		var v mcpmux.ValueName
+		if err := rows.Scan(&id, &v.Kind, &v.Name, &v.Secret); err != nil {
+			return errors.Join(errors.New("read the names of values"), err)
+		}
+		f(id, v)
+		return nil
+	}, "SELECT server_id, kind, name, secret FROM server_values"+where+" ORDER BY id", args...)
+}
