@@ -131,9 +131,11 @@ func (g *gate) check(r *http.Request) *refusal {
 	return nil
 }
 
+// hostAllowed takes a Host as a whole, in any case. That lengths agree keeps out letters beyond ASCII that
+// fold to one of ours (ſ to s).
 func (g *gate) hostAllowed(host string) bool {
 	return slices.Contains(g.hosts, host) ||
-		slices.ContainsFunc(g.hosts, func(h string) bool { return strings.EqualFold(h, host) })
+		slices.ContainsFunc(g.hosts, func(h string) bool { return len(h) == len(host) && strings.EqualFold(h, host) })
 }
 
 // originAllowed takes an origin only as a whole: "null", which sandboxed pages and local files send, and

@@ -23,9 +23,9 @@ type Listener struct {
 
 // Listen opens addr, which is host:port; port 0 picks a port that is free.
 //
-// The host is localhost, 127.0.0.1 or [::1], and each stands for both families: clients resolve localhost to either, so a
-// family left open is a place where another program can wait for access keys. Either of them being taken is
-// a *TakenError and nothing stays open. A machine without one of the families gets the other.
+// The host is localhost, 127.0.0.1 or [::1], and each stands for both families: clients resolve localhost to
+// either, so a family left open is a place where another program can wait for access keys. Either of them
+// being taken is a *TakenError and nothing stays open. A machine without one of the families gets the other.
 func Listen(ctx context.Context, addr string) (*Listener, error) {
 	host, port, err := splitLoopback(addr)
 	if err != nil {
