@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -209,6 +210,7 @@ func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPa
 		if !newValues && p.changesNothing(srv) {
 			return nil
 		}
+		redial := newValues || p.Definition != nil && !sameDefinition(*p.Definition, srv.Definition)
 		p.apply(&srv)
 		if err := checkServer(&srv); err != nil {
 			return err
@@ -216,7 +218,7 @@ func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPa
 		if err := t.change(serverUpdated, srv.Space, string(id)); err != nil {
 			return err
 		}
-		if newValues || p.Definition != nil {
+		if redial {
 			srv.Stamp = t.revision
 		}
 		if err := updateServer(t, srv); err != nil {
@@ -245,11 +247,15 @@ func (p ServerPatch) apply(srv *mcpmux.Server) {
 	}
 }
 
-// changesNothing compares the parts of p other than values with srv. A definition counts as a change.
+func sameDefinition(a, b mcpmux.Definition) bool {
+	return a.Transport == b.Transport && a.Command == b.Command && slices.Equal(a.Args, b.Args) && a.Cwd == b.Cwd && a.URL == b.URL
+}
+
+// changesNothing compares the parts of p other than values with srv.
 func (p ServerPatch) changesNothing(srv mcpmux.Server) bool {
 	after := srv
 	p.apply(&after)
-	return p.Definition == nil && after.Enabled == srv.Enabled &&
+	return sameDefinition(after.Definition, srv.Definition) && after.Enabled == srv.Enabled &&
 		textOrNil(after.Prefix) == textOrNil(srv.Prefix) && durationOrNil(after.IdleTimeout) == durationOrNil(srv.IdleTimeout)
 }
 

@@ -143,7 +143,7 @@ func (s *Store) scrub(ctx context.Context) {
 	// sealed all the same.
 	s.statements.Add(1)
 	var busy, log, moved int
-	if err := s.w.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved); err != nil {
+	if err := s.w.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved); err != nil {
 		s.log.WarnContext(ctx, "write-ahead log not emptied", "err", err)
 	}
 }
