@@ -161,8 +161,7 @@ func TestGuard_BodiesOverTheCapAreRefused(t *testing.T) {
 	addr := serve(t, func(port int) http.Handler {
 		return Guard(Config{Port: port, MaxBody: 10})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
-			var tooLarge *http.MaxBytesError
-			if errors.As(err, &tooLarge) {
+			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 				w.WriteHeader(http.StatusRequestEntityTooLarge)
 				return
 			}

@@ -37,8 +37,7 @@ func Listen(ctx context.Context, addr string) (*Listener, error) {
 	for range freePortTries {
 		var l *Listener
 		l, err = listenAt(ctx, host, 0)
-		var taken *TakenError
-		if !errors.As(err, &taken) {
+		if _, taken := errors.AsType[*TakenError](err); !taken {
 			return l, err
 		}
 	}
@@ -142,15 +141,15 @@ func (l *Listener) Serve(srv *http.Server) error {
 	for _, sock := range l.socks {
 		go func() { ended <- srv.Serve(sock) }()
 	}
-	first := <-ended
-	closeErr := l.Close()
+	err := <-ended
+	err = errors.Join(err, l.Close())
 	for range len(l.socks) - 1 {
-		<-ended
+		err = errors.Join(err, <-ended)
 	}
-	if errors.Is(first, http.ErrServerClosed) {
-		return first
+	if errors.Is(err, http.ErrServerClosed) {
+		return http.ErrServerClosed
 	}
-	return errors.Join(first, closeErr)
+	return err
 }
 
 // Close closes every address of l. Closing it again does nothing.

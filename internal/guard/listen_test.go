@@ -91,8 +91,8 @@ func TestListen_RefusesToStartBesideASquatterOfEitherFamily(t *testing.T) {
 			_, port, _ := net.SplitHostPort(squatter.Addr().String())
 
 			_, err = Listen(t.Context(), "localhost:"+port)
-			var taken *TakenError
-			if !errors.As(err, &taken) {
+			taken, ok := errors.AsType[*TakenError](err)
+			if !ok {
 				t.Fatalf("want a *TakenError, got %v", err)
 			}
 			if taken.Addr != squatter.Addr().String() {

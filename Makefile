@@ -1,0 +1,92 @@
+# Targets for people and for .ci/run. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+GO       ?= go
+NPM      ?= npm
+FUZZTIME ?= 20s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+FIXTURES := e2e/fixtures
+NODE     := $(FIXTURES)/node_modules/node/bin/node
+LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
+
+# Packages with unit tests; e2e and bench drive the built program and have targets of their own.
+UNIT = $$($(GO) list ./... | grep -v -e /e2e$$ -e /bench$$)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: setup lint build race e2e conformance ## Everything a change must pass: sets up, lints, builds, tests with -race
+
+.PHONY: setup
+setup: need-npm $(FIXTURES)/node_modules/.ready ## Download what the tests need (Go modules, npm fixtures)
+	$(GO) mod download
+
+.PHONY: need-npm
+need-npm:
+	@command -v $(NPM) >/dev/null 2>&1 && command -v node >/dev/null 2>&1 || { \
+	  echo "make: npm and node are needed and not in PATH." >&2; \
+	  echo "The end-to-end tests run MCP servers and the MCP conformance suite, which are npm packages." >&2; \
+	  echo "Install Node.js 20 or newer (it brings npm), or run 'make race' for the tests that need Go alone." >&2; \
+	  exit 1; }
+
+# The suite needs a newer Node than machines may have, so one is among the fixtures: a package whose install
+# script fetches the program for this machine. Where npm is set up not to run install scripts it is run here.
+$(FIXTURES)/node_modules/.ready: $(FIXTURES)/package.json $(FIXTURES)/package-lock.json $(FIXTURES)/.npmrc
+	cd $(FIXTURES) && $(NPM) ci --no-progress
+	test -x $(NODE) || (cd $(FIXTURES)/node_modules/node && node installArchSpecificPackage)
+	$(NODE) --version
+	touch $@
+
+.PHONY: build
+build: ## Build bin/mcpmux
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/mcpmux ./cmd/mcpmux
+
+.PHONY: fmt
+fmt: ## Format the code, and fix what the linters can fix
+	$(LINT) fmt ./...
+	$(LINT) run --fix ./... || true
+
+.PHONY: lint
+lint: ## Static checks (golangci-lint, pinned in tools/go.mod), and a build for the other systems
+	$(LINT) run ./...
+	GOOS=windows $(GO) build -o /dev/null ./cmd/mcpmux
+	GOOS=darwin $(GO) build -o /dev/null ./cmd/mcpmux
+
+.PHONY: unit
+unit: ## Unit tests without the race detector: the quick round
+	$(GO) test -shuffle=on $(UNIT)
+
+.PHONY: race
+race: ## Unit tests with the race detector
+	$(GO) test -race -shuffle=on $(UNIT)
+
+.PHONY: e2e
+e2e: setup ## Tests that drive the built program
+	$(GO) test -race -count=1 -skip '^TestConformance' ./e2e
+
+.PHONY: conformance
+conformance: setup ## The MCP conformance suite through the gateway, both eras
+	$(GO) test -race -count=1 -v -run '^TestConformance' ./e2e
+
+.PHONY: bench
+bench: ## What the gateway costs beside a bare reverse proxy (BENCHFLAGS='-rounds 7' …)
+	$(GO) run ./bench $(BENCHFLAGS)
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for FUZZTIME
+	@for pkg in $(UNIT); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+.PHONY: clean
+clean: ## Remove what the targets made
+	rm -rf bin $(FIXTURES)/node_modules
