@@ -137,13 +137,16 @@ func checkFile(ctx context.Context, w *sql.DB) error {
 	return nil
 }
 
-// scrub empties the write-ahead log, so that deleted secrets are not left in it.
+// scrub empties the write-ahead log, so that deleted secrets are not left in it. SQLite can do that only
+// while nobody reads; reads take milliseconds, and nothing that serves a request waits for one.
 func (s *Store) scrub(ctx context.Context) {
-	// A reader in the middle of a transaction postpones this to the next checkpoint; what is left there is
-	// sealed all the same.
+	s.scrubbing.Lock()
+	defer s.scrubbing.Unlock()
 	s.statements.Add(1)
 	var busy, log, moved int
-	if err := s.w.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved); err != nil {
-		s.log.WarnContext(ctx, "write-ahead log not emptied", "err", err)
+	err := s.w.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
+	if err != nil || busy != 0 {
+		// Another program reads the file. What is left in the log is sealed, and goes with the next scrub.
+		s.log.WarnContext(ctx, "write-ahead log not emptied", "busy", busy, "err", err)
 	}
 }

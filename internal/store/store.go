@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,9 @@ type Store struct {
 	box        atomic.Pointer[secret.Box] // nil until Unlock
 	statements atomic.Int64
 	changed    chan struct{}
+
+	// scrubbing is read-locked by each read transaction and locked by scrub, which has to be alone.
+	scrubbing sync.RWMutex
 }
 
 // Open opens the database file at path and brings its schema up to date; it makes the file and its folder
@@ -154,6 +158,8 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) (int64, error) {
 
 // read runs f in one read transaction, which sees one commit's state throughout.
 func (s *Store) read(ctx context.Context, f func(*tx) error) error {
+	s.scrubbing.RLock()
+	defer s.scrubbing.RUnlock()
 	s.statements.Add(2)
 	raw, err := s.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
