@@ -1,0 +1,173 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/backend"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/pool"
+)
+
+// This file is what a worker does about a connection that lives, and about one that ended.
+
+// listChanged is called by the connection's reader. A flood of notifications is one task at a time.
+func (w *worker) listChanged(list []mcpmux.FeatureKind) {
+	if w.changed.Or(uint32(kinds(list))) == 0 {
+		w.post(func() {
+			w.pending |= kindSet(w.changed.Swap(0))
+			if !w.examining {
+				w.listSoon()
+			}
+		})
+	}
+}
+
+// listSoon reads the changed lists after listDelay, and not before listInterval has passed since the last time.
+// What changes while they are read is read again, so the last state is always seen.
+func (w *worker) listSoon() {
+	if w.relist != nil || w.conn == nil {
+		return
+	}
+	d := max(listDelay, listInterval-time.Since(w.listedAt))
+	w.after(&w.relist, d, func() { w.examine(0) })
+}
+
+func pingOnce(ctx context.Context, conn *backend.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return conn.Ping(ctx)
+}
+
+func (w *worker) pingNow() {
+	conn := w.conn
+	if conn == nil {
+		return
+	}
+	w.async(func(ctx context.Context) func() {
+		err := pingOnce(ctx, conn)
+		return func() { w.pinged(conn, err) }
+	})
+}
+
+// pinged decides whether the Server is connected: it is while it answers. One that does not answer twice is dead
+// and is replaced, except while it works on requests: a server may do one thing at a time, and the requests have
+// their own time limit.
+func (w *worker) pinged(conn *backend.Conn, err error) {
+	if conn != w.conn {
+		return
+	}
+	if err == nil {
+		w.misses = 0
+		st := mcpmux.ServerStatus{State: mcpmux.StateConnected}
+		if w.listErr != nil {
+			st.Reason = reason(w.listErr)
+		}
+		w.set(st)
+		w.after(&w.ping, pingInterval, w.tick)
+		return
+	}
+	w.misses++
+	if w.misses >= maxMisses && conn.InFlight() == 0 {
+		w.s.pool.Discard(w.key, conn, errSilent)
+		return
+	}
+	w.note("warning", "no answer to a ping: %s", reason(err))
+	w.set(mcpmux.ServerStatus{State: mcpmux.StateConnecting, Reason: "does not answer pings", Attempts: 1})
+	w.after(&w.ping, time.Second, w.pingNow)
+}
+
+var errSilent = errors.New("the server does not answer pings")
+
+// tick is the regular ping. Lists that could not be read are tried again before it.
+func (w *worker) tick() {
+	if w.listErr != nil && !w.examining {
+		w.examine(allKinds)
+		return
+	}
+	w.pingNow()
+}
+
+// closed takes notice of the end of a base connection.
+func (w *worker) closed(key pool.Key, conn *backend.Conn, why error) {
+	if conn != w.conn {
+		return
+	}
+	w.lost()
+	switch {
+	case why == nil:
+		w.set(mcpmux.ServerStatus{State: mcpmux.StateIdle})
+	case loginRequired(why):
+		w.login(why)
+	case time.Since(w.openedAt) >= goodLife:
+		w.note("error", "connection lost: %s", reason(why))
+		w.s.log.Warn("server lost", "server", w.srv.Alias, "space", w.srv.Space)
+		w.startOver()
+		w.set(w.failing(mcpmux.StateConnecting, why, ""))
+		w.connect()
+	default:
+		w.fail(why)
+	}
+}
+
+// dialFailed takes notice of a dial that failed, whoever asked for it.
+func (w *worker) dialFailed(key pool.Key, err error) {
+	if !w.resolved || key.Digest != w.digest || w.ctx.Err() != nil {
+		return
+	}
+	if loginRequired(err) {
+		w.lost()
+		w.login(err)
+		return
+	}
+	w.fail(err)
+}
+
+// login waits for the user: a new value (a new stamp) or a restart is what brings the Server back.
+func (w *worker) login(err error) {
+	stop(&w.retry)
+	err = w.s.scrub(w.id).error(err)
+	w.s.pool.Refuse(w.id, err)
+	w.note("warning", "login required: %s", reason(err))
+	w.set(mcpmux.ServerStatus{State: mcpmux.StateLoginRequired, Reason: reason(err)})
+}
+
+// fail counts a failure and tries again later; a process that keeps failing stays down. Clients are answered at
+// once meanwhile.
+func (w *worker) fail(err error) {
+	err = w.s.scrub(w.id).error(err)
+	w.failures++
+	w.note("error", "%s", reason(err))
+	if w.failures >= maxFailures && w.srv.Definition.Transport == mcpmux.TransportStdio {
+		stop(&w.retry)
+		w.s.log.Warn("server given up", "server", w.srv.Alias, "space", w.srv.Space)
+		w.s.pool.Refuse(w.id, refusal(w.srv.Alias, "%s; its log says more, `mcpmux server restart %s` tries again", reason(err), w.srv.Alias))
+		w.set(w.failing(mcpmux.StateError, err, ""))
+		return
+	}
+	d := min(w.backoff.NextBackOff(), maxBackoff)
+	w.s.pool.Refuse(w.id, refusal(w.srv.Alias, "%s; it is started again shortly", reason(err)))
+	state := mcpmux.StateConnecting
+	if w.tireless() {
+		state = mcpmux.StateError
+	}
+	w.set(w.failing(state, err, "; trying again"))
+	w.after(&w.retry, d, w.reconnect)
+}
+
+func (w *worker) failing(state mcpmux.ServerState, err error, then string) mcpmux.ServerStatus {
+	scrub := w.s.scrub(w.id)
+	return mcpmux.ServerStatus{
+		State: state, Reason: scrub.text(reason(err)) + then, Attempts: w.failures, Stderr: scrub.lines(stderrOf(err)),
+	}
+}
+
+// reconnect tries again without what may have made the last try fail: the revision that the Server spoke before.
+func (w *worker) reconnect() {
+	if w.target.Spec.Version != "" {
+		w.target.Spec.Version = ""
+		w.s.pool.Set(w.target)
+	}
+	w.connect()
+}
