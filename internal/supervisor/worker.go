@@ -37,14 +37,15 @@ type worker struct {
 	values []Value // as last opened
 
 	resolved bool // target is what the pool has
-	target    pool.Target
-	digest    [32]byte
+	target   pool.Target
+	digest   [32]byte
 
 	conn      *backend.Conn // the live base connection
 	key       pool.Key
 	openedAt  time.Time
 	examining bool
-	pending   kindSet // lists to read after that
+	pending   kindSet          // lists to read after that
+	offered   []mcpmux.Feature // as last read; nil before that
 	listedAt  time.Time
 	listErr   error // of lists that could not be read; they are tried again with the next ping
 	misses    int
@@ -312,31 +313,40 @@ func (w *worker) examine(want kindSet) {
 	w.examining = true
 	want, w.pending = w.pending, 0
 	w.listedAt = time.Now()
-	conn, about := w.conn, w.srv.About
+	conn, about, offered := w.conn, w.srv.About, w.offered
+	if offered == nil {
+		offered = w.s.features(w.id)
+	}
 	w.async(func(ctx context.Context) func() {
 		lease, err := w.s.pool.Acquire(ctx, w.id, "", false)
 		if err != nil {
-			return func() { w.examined(conn, nil, err) }
+			return func() { w.examined(conn, offered, nil, err) }
 		}
 		defer lease.Release()
 		if lease.Conn != conn {
-			return func() { w.examined(conn, nil, errors.New("replaced")) }
+			return func() { w.examined(conn, offered, nil, errReplaced) }
 		}
-		listErr := w.takeStock(ctx, conn, want, about)
+		offered, listErr := w.takeStock(ctx, conn, want, about, offered)
 		pingErr := pingOnce(ctx, conn)
-		return func() { w.examined(conn, listErr, pingErr) }
+		return func() { w.examined(conn, offered, listErr, pingErr) }
 	})
 }
 
-// takeStock reads the lists and saves them with what the Server said of itself.
-func (w *worker) takeStock(ctx context.Context, conn *backend.Conn, want kindSet, before *mcpmux.About) error {
-	features, listErr := discover(ctx, conn, w.id, want, w.s.features(w.id))
+// errReplaced is met by an examination that came too late for its connection.
+var errReplaced = errors.New("the connection was replaced")
+
+// takeStock reads the lists in want and saves them, with the others as they were and what the Server said of itself.
+func (w *worker) takeStock(ctx context.Context, conn *backend.Conn, want kindSet, before *mcpmux.About, offered []mcpmux.Feature) ([]mcpmux.Feature, error) {
+	if want == 0 {
+		return offered, nil
+	}
+	offered, listErr := discover(ctx, conn, w.id, want, offered)
 	about := conn.About()
 	about.Interactive = about.Interactive || before != nil && before.Interactive
-	if err := w.s.cfg.Save(ctx, w.id, about, features); err != nil {
-		return errors.Join(listErr, fmt.Errorf("save what the server offers: %w", err))
+	if err := w.s.cfg.Save(ctx, w.id, about, offered); err != nil {
+		return offered, errors.Join(listErr, fmt.Errorf("save what the server offers: %w", err))
 	}
-	return listErr
+	return offered, listErr
 }
 
 // features is what the desired state has of a Server's Features.
@@ -347,8 +357,9 @@ func (s *Supervisor) features(id mcpmux.ServerID) []mcpmux.Feature {
 	return slices.DeleteFunc(slices.Clone(st.Features), func(f mcpmux.Feature) bool { return f.Server != id })
 }
 
-func (w *worker) examined(conn *backend.Conn, listErr, pingErr error) {
+func (w *worker) examined(conn *backend.Conn, offered []mcpmux.Feature, listErr, pingErr error) {
 	w.examining = false
+	w.offered = offered
 	if w.conn == conn {
 		w.listed(listErr)
 		w.pinged(conn, pingErr)
