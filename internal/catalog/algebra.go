@@ -147,38 +147,9 @@ func Resolve(st *mcpmux.State, id mcpmux.FeatureSetID) map[FeatureKey]bool {
 // CheckCycle says whether adding these members to the set would let it contain itself. The error is
 // invalid and names the path.
 func CheckCycle(sets []mcpmux.FeatureSet, set mcpmux.FeatureSetID, add []mcpmux.Member) error {
-	byID := make(map[mcpmux.FeatureSetID]*mcpmux.FeatureSet, len(sets))
-	for i := range sets {
-		byID[sets[i].ID] = &sets[i]
-	}
-	name := func(id mcpmux.FeatureSetID) string {
-		if s := byID[id]; s != nil {
-			return s.Name
-		}
-		return string(id)
-	}
-	seen := map[mcpmux.FeatureSetID]bool{}
-	var find func(members []mcpmux.Member, path []string) []string
-	find = func(members []mcpmux.Member, path []string) []string {
-		for _, m := range members {
-			if m.Kind != mcpmux.MemberSet {
-				continue
-			}
-			next := append(path[:len(path):len(path)], name(m.Set))
-			if m.Set == set {
-				return next
-			}
-			if s := byID[m.Set]; s != nil && !seen[m.Set] {
-				seen[m.Set] = true
-				if p := find(s.Members, next); p != nil {
-					return p
-				}
-			}
-		}
+	path := mcpmux.FindCycle(sets, set, add)
+	if path == nil {
 		return nil
 	}
-	if p := find(add, []string{name(set)}); p != nil {
-		return mcpmux.Errorf(mcpmux.CodeInvalid, "FeatureSet %q would contain itself: %s", name(set), strings.Join(p, " → "))
-	}
-	return nil
+	return mcpmux.Errorf(mcpmux.CodeInvalid, "FeatureSet %q would contain itself: %s", path[0], strings.Join(path, " → "))
 }

@@ -152,7 +152,7 @@ func randomState(r *rand.Rand) *mcpmux.State {
 			for _, kind := range mcpmux.FeatureKinds() {
 				for j := range r.IntN(5) {
 					name := fmt.Sprintf("%s/%d", pick("read", "create", "delete"), j)
-					st.Features = append(st.Features, mcpmux.Feature{Server: id, Kind: kind, Name: name, Raw: []byte(fmt.Sprintf(`{"name":%q}`, name))})
+					st.Features = append(st.Features, mcpmux.Feature{Server: id, Kind: kind, Name: name, Raw: []byte(fmt.Sprintf(`{"name":%q,"uri":%[1]q,"uriTemplate":%[1]q}`, name))})
 				}
 			}
 		}
@@ -339,7 +339,7 @@ func TestView_OverACycleSeesNothing(t *testing.T) {
 func TestEvaluate_DiamondsCostNothing(t *testing.T) {
 	st := &mcpmux.State{
 		Servers:     []mcpmux.Server{{ID: "1", Space: "s", Alias: "x", Enabled: true}},
-		Features:    []mcpmux.Feature{{Server: "1", Kind: mcpmux.KindResource, Name: "u", Raw: []byte(`{}`)}},
+		Features:    []mcpmux.Feature{{Server: "1", Kind: mcpmux.KindResource, Name: "u", Raw: []byte(`{"uri":"u"}`)}},
 		FeatureSets: []mcpmux.FeatureSet{set("a0", mcpmux.Member{Kind: mcpmux.MemberServer, Server: "x"}), set("b0")},
 	}
 	for i := 1; i <= 40; i++ {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 // Route is where one visible Feature leads: from the name that a Client uses to the Server and its own name.
@@ -37,6 +38,8 @@ type atlas struct {
 	space   mcpmux.SpaceID
 	servers []span
 	routes  []*Route
+	listed  [][]byte    // by position, the JSON as the Server listed it
+	names   []wire.Span // by position, where its identity is in there
 	byKey   map[FeatureKey]int
 	byAlias map[string]int // alias → index in servers
 	served  bitset         // Features (and Servers) of enabled and available Servers
@@ -94,8 +97,8 @@ func newAtlas(st *mcpmux.State, space mcpmux.SpaceID, avail func(mcpmux.ServerID
 	return a
 }
 
-// addServer appends the Server's Features. Of two with the same key the first counts, and one whose JSON
-// does not have exactly one name is left out: what cannot be told apart cannot be decided about.
+// addServer appends the Server's Features. Of two with the same key the first counts; one that locate
+// refuses is left out.
 func (a *atlas) addServer(s *mcpmux.Server, features []*mcpmux.Feature) {
 	from := len(a.routes)
 	for _, f := range features {
@@ -103,12 +106,16 @@ func (a *atlas) addServer(s *mcpmux.Server, features []*mcpmux.Feature) {
 		if _, ok := a.byKey[key]; ok || !known(f.Kind) {
 			continue
 		}
-		r := &Route{Space: a.space, Server: s, Kind: f.Kind, Name: f.Name, NameJSON: quote(f.Name), Qualified: f.Name, Raw: f.Raw}
-		if !renderable(f) {
+		name, ok := locate(f)
+		if !ok {
 			continue
 		}
 		a.byKey[key] = len(a.routes)
-		a.routes = append(a.routes, r)
+		a.listed = append(a.listed, f.Raw)
+		a.names = append(a.names, name)
+		a.routes = append(a.routes, &Route{
+			Space: a.space, Server: s, Kind: f.Kind, Name: f.Name, NameJSON: wire.Quote(f.Name), Qualified: f.Name, Raw: f.Raw,
+		})
 	}
 	a.byAlias[s.Alias] = len(a.servers)
 	a.servers = append(a.servers, span{server: s, from: from, to: len(a.routes)})
@@ -118,16 +125,17 @@ func (a *atlas) addServer(s *mcpmux.Server, features []*mcpmux.Feature) {
 func (a *atlas) render() {
 	for _, kind := range []mcpmux.FeatureKind{mcpmux.KindTool, mcpmux.KindPrompt} {
 		var claims []claim
-		var routes []*Route
-		for _, r := range a.routes {
+		var positions []int
+		for p, r := range a.routes {
 			if r.Kind == kind {
 				claims = append(claims, claim{alias: r.Server.Alias, prefix: prefixOf(r.Server), name: r.Name})
-				routes = append(routes, r)
+				positions = append(positions, p)
 			}
 		}
 		for i, q := range assign(claims) {
-			routes[i].Qualified = q
-			routes[i].Raw = renamed(routes[i].Raw, q)
+			if r := a.routes[positions[i]]; q != r.Name {
+				r.Qualified, r.Raw = q, renamed(r.Raw, a.names[positions[i]], q)
+			}
 		}
 	}
 	for _, r := range a.routes {
@@ -140,11 +148,8 @@ func (a *atlas) only(s span) *index {
 	routes := make([]*Route, len(a.routes))
 	for i := s.from; i < s.to; i++ {
 		r := *a.routes[i]
-		if named(r.Kind) && r.Qualified != r.Name {
-			r.Qualified = r.Name
-			r.Raw = renamed(r.Raw, r.Name)
-			r.Hash = sha256.Sum256(r.Raw)
-		}
+		r.Qualified, r.Raw = r.Name, a.listed[i]
+		r.Hash = sha256.Sum256(r.Raw)
 		routes[i] = &r
 	}
 	return newIndex(routes)
@@ -159,9 +164,6 @@ func prefixOf(s *mcpmux.Server) string {
 	}
 	return s.Alias
 }
-
-// named says whether Features of the kind go by a qualified name; the others keep their URI.
-func named(k mcpmux.FeatureKind) bool { return k == mcpmux.KindTool || k == mcpmux.KindPrompt }
 
 func known(k mcpmux.FeatureKind) bool { return slot(k) >= 0 }
 

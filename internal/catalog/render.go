@@ -2,67 +2,51 @@ package catalog
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
-var errNoName = errors.New("no name")
-
-// rename is raw, an object as a Server listed it, with another name. Every other byte stays.
-func rename(raw []byte, nameJSON []byte) ([]byte, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errNoName
+// identity is the member of a listed Feature that it is known by.
+func identity(k mcpmux.FeatureKind) string {
+	switch k {
+	case mcpmux.KindResource:
+		return "uri"
+	case mcpmux.KindTemplate:
+		return "uriTemplate"
 	}
-	start, end := -1, -1
-	for d.More() {
-		k, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		var v json.RawMessage
-		if err := d.Decode(&v); err != nil {
-			return nil, err
-		}
-		if k == "name" {
-			if start >= 0 {
-				return nil, errNoName
-			}
-			end = int(d.InputOffset())
-			start = end - len(v)
-		}
-	}
-	if start < 0 {
-		return nil, errNoName
-	}
-	out := make([]byte, 0, len(raw)+len(nameJSON))
-	out = append(out, raw[:start]...)
-	out = append(out, nameJSON...)
-	return append(out, raw[end:]...), nil
+	return "name"
 }
 
-func quote(s string) []byte {
-	b, _ := json.Marshal(s) // a string always marshals
-	return b
+// locate finds the text of a Feature's identity in its JSON. It is false for what is not a valid object
+// with exactly that one identity, case and doubles considered: were it shown, a Client could read it as
+// another Feature than the one that was decided about.
+func locate(f *mcpmux.Feature) (wire.Span, bool) {
+	whole := object(f.Raw)
+	if !whole.OK() || wire.Valid(f.Raw) != nil {
+		return wire.Span{}, false
+	}
+	names, spans := [1]string{identity(f.Kind)}, [1]wire.Span{}
+	if wire.Find(f.Raw, whole, names[:], spans[:]) != nil || !spans[0].OK() {
+		return wire.Span{}, false
+	}
+	name, ok := wire.String(f.Raw, spans[0])
+	return spans[0], ok && name == f.Name
 }
 
-// renamed is raw with another name; raw was checked by renderable.
-func renamed(raw []byte, name string) []byte {
-	out, err := rename(raw, quote(name))
-	if err != nil {
-		return raw
+// object is the span of the object that raw holds, absent where it begins with something else.
+func object(raw []byte) wire.Span {
+	const space = " \t\r\n"
+	start := len(raw) - len(bytes.TrimLeft(raw, space))
+	end := len(bytes.TrimRight(raw, space))
+	if start >= end || raw[start] != '{' {
+		return wire.Span{}
 	}
-	return out
+	return wire.Span{Start: start, End: end}
 }
 
-// renderable says whether a Feature can be shown: it is an object and, for a tool or prompt, has exactly
-// one name.
-func renderable(f *mcpmux.Feature) bool {
-	if !named(f.Kind) {
-		return json.Valid(f.Raw)
-	}
-	_, err := rename(f.Raw, nil)
-	return err == nil && json.Valid(f.Raw)
+// renamed is raw with another text at the span of its name. Every other byte stays.
+func renamed(raw []byte, name wire.Span, to string) []byte {
+	edit := wire.Edit{Span: name, Text: wire.Quote(to)}
+	return wire.Splice(make([]byte, 0, len(raw)+len(edit.Text)), raw, []wire.Edit{edit})
 }

@@ -172,7 +172,7 @@ func TestView_URIsMatchTemplates(t *testing.T) {
 func TestView_ATemplateThatIsNoneMatchesNothing(t *testing.T) {
 	for _, template := range []string{"x://{" + strings.Repeat("a,", 1500) + "a}", "x://{", "x://{}", "x://}", "x://{\xff}"} {
 		st := world()
-		st.Features = append(st.Features, mcpmux.Feature{Server: "2", Kind: mcpmux.KindTemplate, Name: template, Raw: []byte(`{}`)})
+		st.Features = append(st.Features, mcpmux.Feature{Server: "2", Kind: mcpmux.KindTemplate, Name: template, Raw: fmt.Appendf(nil, `{"uriTemplate":%q}`, template)})
 		if r, ok := view(st).Resource("x://1"); ok {
 			t.Errorf("%q reads at %+v", template, r)
 		}
@@ -301,11 +301,18 @@ func TestView_OnlyOfAServerWithoutFeaturesNeedsAGrantOfTheWhole(t *testing.T) {
 
 func TestView_AmbiguousJSONIsNotShown(t *testing.T) {
 	st := world()
-	for i, raw := range []string{`{"name":"a","name":"b"}`, `{"title":"none"}`, `[]`, `{"name":"x"`, ``, `null`} {
-		st.Features = append(st.Features, mcpmux.Feature{Server: "2", Kind: mcpmux.KindTool, Name: fmt.Sprint("odd", i), Raw: []byte(raw)})
+	for _, raw := range []string{
+		`{"name":"odd","name":"b"}`, `{"name":"b","n\u0061me":"odd"}`, `{"name":"odd","Name":"b"}`, `{"name":"other"}`, `{"title":"none"}`,
+		`{"name":1}`, `[]`, `{"name":"odd"`, `{"name":"odd"}{}`, ``, `null`,
+	} {
+		st.Features = append(st.Features, mcpmux.Feature{Server: "2", Kind: mcpmux.KindTool, Name: "odd", Raw: []byte(raw)})
 	}
+	st.Features = append(st.Features, mcpmux.Feature{Server: "2", Kind: mcpmux.KindResource, Name: "x://a", Raw: []byte(`{"uri":"x://b"}`)})
 	st.Features = append(st.Features, st.Features[0], mcpmux.Feature{Server: "2", Kind: "widget", Name: "w", Raw: []byte(`{"name":"w"}`)})
 	v := view(st)
+	if _, ok := v.Resource("x://a"); ok {
+		t.Error("a resource is read that is listed under another URI")
+	}
 	if got := len(v.List(mcpmux.KindTool)); got != 3 {
 		t.Errorf("%d tools: %s", got, v.ListJSON(mcpmux.KindTool))
 	}

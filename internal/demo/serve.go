@@ -65,7 +65,7 @@ func (s *server) read(ctx context.Context, lines *wire.LineReader) error {
 		var long *wire.TooLongError
 		switch {
 		case errors.As(err, &long):
-			s.write(wire.ErrorReply(nil, wire.CodeInvalidRequest, "the message is too long", nil))
+			s.write(wire.NewError(nil, wire.CodeInvalidRequest, "the message is too long", nil))
 			continue
 		case err != nil:
 			return err
@@ -89,15 +89,15 @@ func (s *server) refuse(m *wire.Message, err error) {
 	if errors.As(err, &syntax) {
 		code = syntax.Code
 	}
-	s.write(wire.ErrorReply(m.Bytes(m.ID), code, err.Error(), nil))
+	s.write(wire.NewError(m.Bytes(m.ID), code, err.Error(), nil))
 }
 
 // take starts a request, or does at once what a notification or response says.
 func (s *server) take(ctx context.Context, m wire.Message) {
 	switch m.Kind {
-	case wire.KindRequest:
+	case wire.Request:
 		s.start(ctx, m)
-	case wire.KindNotification:
+	case wire.Notification:
 		if m.Method == "notifications/cancelled" {
 			s.cancel(m.Bytes(m.Params))
 		}
@@ -125,7 +125,7 @@ func (s *server) start(ctx context.Context, m wire.Message) {
 	s.mu.Unlock()
 	if busy {
 		cancel()
-		s.write(wire.ErrorReply(m.Bytes(m.ID), wire.CodeInvalidRequest, "a request with this id is still running", nil))
+		s.write(wire.NewError(m.Bytes(m.ID), wire.CodeInvalidRequest, "a request with this id is still running", nil))
 		return
 	}
 	r, run, err := s.admit(m)
@@ -169,7 +169,7 @@ func (s *server) answer(m wire.Message, r *request, result fields, err error) {
 		}
 		var raw []byte
 		if raw, err = json.Marshal(result); err == nil {
-			s.write(wire.Result(m.Bytes(m.ID), raw))
+			s.write(wire.NewResult(m.Bytes(m.ID), raw))
 			return
 		}
 	}
@@ -183,7 +183,7 @@ func (s *server) answer(m wire.Message, r *request, result fields, err error) {
 			data = nil // never so: data are maps of texts
 		}
 	}
-	s.write(wire.ErrorReply(m.Bytes(m.ID), f.code, f.message, data))
+	s.write(wire.NewError(m.Bytes(m.ID), f.code, f.message, data))
 }
 
 // modernize adds what every result of 2026-07-28 has (basic §Results, server/utilities/caching).
@@ -218,7 +218,7 @@ func (s *server) notify(method string, params fields) {
 	if err != nil {
 		return // never so: params are made here
 	}
-	s.write(wire.Notification(method, raw))
+	s.write(wire.NewNotification(method, raw))
 }
 
 // ask sends a request to a client of the handshake era and waits for the answer's result.
@@ -234,7 +234,7 @@ func (s *server) ask(ctx context.Context, method string, params fields) ([]byte,
 	key := strconv.FormatInt(id, 10)
 	s.asked[key] = answer
 	s.mu.Unlock()
-	s.write(wire.Request(id, method, raw))
+	s.write(wire.NewRequest(id, method, raw))
 	select {
 	case m := <-answer:
 		if m.Error.OK() {
