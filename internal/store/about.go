@@ -15,13 +15,13 @@ import (
 // with one kind and name the first counts.
 func (s *Store) SaveAbout(ctx context.Context, id mcpmux.ServerID, about mcpmux.About, features []mcpmux.Feature) (int64, error) {
 	features = firstOfEach(features)
-	return s.write(ctx, func(t *tx) error {
-		srv, err := findServer(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		srv, err := findServer(ctx, t, id)
 		if err != nil {
 			return err
 		}
 		about.Interactive = about.Interactive || srv.About != nil && srv.About.Interactive
-		old, err := readFeatures(t, " WHERE server_id = $1", string(id))
+		old, err := readFeatures(ctx, t, " WHERE server_id = $1", string(id))
 		if err != nil {
 			return err
 		}
@@ -29,18 +29,18 @@ func (s *Store) SaveAbout(ctx context.Context, id mcpmux.ServerID, about mcpmux.
 		if sameFeatures && equalAbout(srv.About, about) {
 			return nil
 		}
-		err = t.exec(`UPDATE servers SET about_version = $1, about_capabilities = $2, about_server_info = $3,
+		err = t.exec(ctx, `UPDATE servers SET about_version = $1, about_capabilities = $2, about_server_info = $3,
 			about_instructions = $4, interactive = interactive OR $5 WHERE id = $6`,
 			about.ProtocolVersion, []byte(about.Capabilities), []byte(about.ServerInfo), about.Instructions, about.Interactive, string(id))
 		if err != nil {
 			return err
 		}
 		if !sameFeatures {
-			if err := replaceFeatures(t, id, features); err != nil {
+			if err := replaceFeatures(ctx, t, id, features); err != nil {
 				return err
 			}
 		}
-		return t.change(featuresChanged, srv.Space, string(id))
+		return t.change(ctx, featuresChanged, srv.Space, string(id))
 	})
 }
 
@@ -77,8 +77,8 @@ func equalAbout(a *mcpmux.About, b mcpmux.About) bool {
 		a.Interactive == b.Interactive && bytes.Equal(a.Capabilities, b.Capabilities) && bytes.Equal(a.ServerInfo, b.ServerInfo)
 }
 
-func replaceFeatures(t *tx, id mcpmux.ServerID, features []mcpmux.Feature) error {
-	if err := t.exec("DELETE FROM features WHERE server_id = $1", string(id)); err != nil {
+func replaceFeatures(ctx context.Context, t *tx, id mcpmux.ServerID, features []mcpmux.Feature) error {
+	if err := t.exec(ctx, "DELETE FROM features WHERE server_id = $1", string(id)); err != nil {
 		return err
 	}
 	rows := make([][]any, len(features))
@@ -87,14 +87,14 @@ func replaceFeatures(t *tx, id mcpmux.ServerID, features []mcpmux.Feature) error
 		raw := append([]byte{}, f.Raw...)
 		rows[i] = []any{string(id), i, string(f.Kind), f.Name, raw}
 	}
-	return t.insert("INSERT INTO features (server_id, position, kind, name, raw)", rows)
+	return t.insert(ctx, "INSERT INTO features (server_id, position, kind, name, raw)", rows)
 }
 
 // rowsAtOnce bounds a multi-row insert; PostgreSQL and SQLite both take more parameters than this makes.
 const rowsAtOnce = 100
 
 // insert inserts many rows of equal length with few statements.
-func (t *tx) insert(into string, rows [][]any) error {
+func (t *tx) insert(ctx context.Context, into string, rows [][]any) error {
 	for len(rows) > 0 {
 		batch := rows[:min(rowsAtOnce, len(rows))]
 		rows = rows[len(batch):]
@@ -116,7 +116,7 @@ func (t *tx) insert(into string, rows [][]any) error {
 			}
 			q.WriteByte(')')
 		}
-		if err := t.exec(q.String(), args...); err != nil {
+		if err := t.exec(ctx, q.String(), args...); err != nil {
 			return err
 		}
 	}
@@ -124,9 +124,9 @@ func (t *tx) insert(into string, rows [][]any) error {
 }
 
 // readFeatures reads Features in their Servers' order of creation and their own.
-func readFeatures(t *tx, where string, args ...any) ([]mcpmux.Feature, error) {
+func readFeatures(ctx context.Context, t *tx, where string, args ...any) ([]mcpmux.Feature, error) {
 	var all []mcpmux.Feature
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.each(ctx, func(rows *sql.Rows) error {
 		var f mcpmux.Feature
 		var raw []byte
 		if err := rows.Scan(&f.Server, &f.Kind, &f.Name, &raw); err != nil {

@@ -37,8 +37,8 @@ func (s *Store) AppendActivity(ctx context.Context, list []mcpmux.Activity) erro
 	for i, a := range list {
 		rows[i] = []any{a.At.UnixMicro(), string(a.Client), string(a.Space), a.Server, a.Method, a.Name, a.Outcome, a.Code, int64(a.Duration)}
 	}
-	_, err := s.write(ctx, func(t *tx) error {
-		return t.insert("INSERT INTO activity (at, client_id, space_id, server, method, name, outcome, code, duration)", rows)
+	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		return t.insert(ctx, "INSERT INTO activity (at, client_id, space_id, server, method, name, outcome, code, duration)", rows)
 	})
 	if err != nil {
 		return fmt.Errorf("write %d activity records: %w", len(list), err)
@@ -56,8 +56,8 @@ func (s *Store) Activities(ctx context.Context, f ActivityFilter) ([]Activity, e
 		order = "DESC"
 	}
 	var all []Activity
-	err := s.read(ctx, func(t *tx) error {
-		return t.each(func(rows *sql.Rows) error {
+	err := s.read(ctx, func(ctx context.Context, t *tx) error {
+		return t.each(ctx, func(rows *sql.Rows) error {
 			var a Activity
 			var at int64
 			err := rows.Scan(&a.ID, &at, &a.Client, &a.Space, &a.Server, &a.Method, &a.Name, &a.Outcome, &a.Code, &a.Duration)
@@ -80,8 +80,8 @@ func (s *Store) Activities(ctx context.Context, f ActivityFilter) ([]Activity, e
 // PruneActivity deletes the records from before a time and answers how many they were.
 func (s *Store) PruneActivity(ctx context.Context, before time.Time) (int64, error) {
 	var n int64
-	_, err := s.write(ctx, func(t *tx) (err error) {
-		n, err = t.affect("DELETE FROM activity WHERE at < $1", before.UnixMicro())
+	_, err := s.write(ctx, func(ctx context.Context, t *tx) (err error) {
+		n, err = t.affect(ctx, "DELETE FROM activity WHERE at < $1", before.UnixMicro())
 		return err
 	})
 	if err != nil {

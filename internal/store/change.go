@@ -44,8 +44,8 @@ const (
 // Changes answers the Changes after a revision, oldest first, at most limit of them.
 func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]mcpmux.Change, error) {
 	var all []mcpmux.Change
-	err := s.read(ctx, func(t *tx) error {
-		return t.each(func(rows *sql.Rows) error {
+	err := s.read(ctx, func(ctx context.Context, t *tx) error {
+		return t.each(ctx, func(rows *sql.Rows) error {
 			var c mcpmux.Change
 			var at int64
 			if err := rows.Scan(&c.Revision, &at, &c.Kind, &c.Space, &c.Subject); err != nil {

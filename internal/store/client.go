@@ -22,22 +22,22 @@ type NewClient struct {
 // CreateClient makes a Client with its first grants.
 func (s *Store) CreateClient(ctx context.Context, n NewClient) (mcpmux.Client, int64, error) {
 	c := mcpmux.Client{ID: mcpmux.ClientID(newID()), Name: n.Name, Mode: n.Mode, Approved: n.Approved}
-	rev, err := s.write(ctx, func(t *tx) (err error) {
+	rev, err := s.write(ctx, func(ctx context.Context, t *tx) (err error) {
 		c.CreatedAt = t.now
 		if err := checkName("client", n.Name); err != nil {
 			return err
 		}
-		if c.Space, err = spaceForMode(t, n.Mode, n.Space); err != nil {
+		if c.Space, err = spaceForMode(ctx, t, n.Mode, n.Space); err != nil {
 			return err
 		}
-		same, err := t.count("SELECT count(*) FROM clients WHERE name_key = $1", nameKey(n.Name))
+		same, err := t.count(ctx, "SELECT count(*) FROM clients WHERE name_key = $1", nameKey(n.Name))
 		if err != nil {
 			return err
 		}
 		if same > 0 {
 			return mcpmux.Errorf(mcpmux.CodeConflict, "there is a client %q already", n.Name)
 		}
-		err = t.exec(`INSERT INTO clients (id, name, name_key, mode, approved, space_id, declined_id, created_at)
+		err = t.exec(ctx, `INSERT INTO clients (id, name, name_key, mode, approved, space_id, declined_id, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, '', $7)`,
 			string(c.ID), c.Name, nameKey(c.Name), string(c.Mode), c.Approved, string(c.Space), c.CreatedAt.UnixMicro())
 		if err != nil {
@@ -45,36 +45,36 @@ func (s *Store) CreateClient(ctx context.Context, n NewClient) (mcpmux.Client, i
 		}
 		for _, g := range n.Grants {
 			g.Client = c.ID
-			if _, err := putGrant(t, g); err != nil {
+			if _, err := putGrant(ctx, t, g); err != nil {
 				return err
 			}
 		}
-		return t.change(clientCreated, c.Space, string(c.ID))
+		return t.change(ctx, clientCreated, c.Space, string(c.ID))
 	})
 	return c, rev, err
 }
 
 // spaceForMode is the Space that a Client of a mode is bound to: none for follow, the given one for locked,
 // the given or else the active one for ask.
-func spaceForMode(t *tx, mode mcpmux.Mode, space mcpmux.SpaceID) (mcpmux.SpaceID, error) {
+func spaceForMode(ctx context.Context, t *tx, mode mcpmux.Mode, space mcpmux.SpaceID) (mcpmux.SpaceID, error) {
 	switch mode {
 	case mcpmux.ModeFollow:
 		return "", nil
 	case mcpmux.ModeLocked, mcpmux.ModeAsk:
 		if space != "" {
-			sp, err := findSpace(t, space)
+			sp, err := findSpace(ctx, t, space)
 			return sp.ID, err
 		}
 		if mode == mcpmux.ModeLocked {
 			return "", mcpmux.Errorf(mcpmux.CodeInvalid, "a locked client needs the Space it is locked to")
 		}
-		return activeSpace(t)
+		return activeSpace(ctx, t)
 	}
 	return "", mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a connection mode; they are follow, locked and ask", string(mode))
 }
 
-func activeSpace(t *tx) (id mcpmux.SpaceID, err error) {
-	err = t.row("SELECT id FROM spaces WHERE active").Scan(&id)
+func activeSpace(ctx context.Context, t *tx) (id mcpmux.SpaceID, err error) {
+	err = t.row(ctx, "SELECT id FROM spaces WHERE active").Scan(&id)
 	return id, err
 }
 
@@ -89,9 +89,9 @@ func scanClient(rows *sql.Rows) (mcpmux.Client, error) {
 	return c, err
 }
 
-func findClient(t *tx, id mcpmux.ClientID) (mcpmux.Client, error) {
+func findClient(ctx context.Context, t *tx, id mcpmux.ClientID) (mcpmux.Client, error) {
 	var found *mcpmux.Client
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.each(ctx, func(rows *sql.Rows) error {
 		c, err := scanClient(rows)
 		found = &c
 		return err
@@ -107,53 +107,53 @@ func findClient(t *tx, id mcpmux.ClientID) (mcpmux.Client, error) {
 
 // DeleteClient deletes a Client with its grants and access keys.
 func (s *Store) DeleteClient(ctx context.Context, id mcpmux.ClientID) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		c, err := findClient(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		c, err := findClient(ctx, t, id)
 		if err != nil {
 			return err
 		}
-		if err := t.exec("DELETE FROM clients WHERE id = $1", string(id)); err != nil {
+		if err := t.exec(ctx, "DELETE FROM clients WHERE id = $1", string(id)); err != nil {
 			return err
 		}
-		return t.change(clientDeleted, c.Space, string(id))
+		return t.change(ctx, clientDeleted, c.Space, string(id))
 	})
 }
 
 // SetClientMode changes how a Client's Space is chosen. A locked Client needs a Space; one in mode ask
 // begins in the given or else in the active Space; a following one has none.
 func (s *Store) SetClientMode(ctx context.Context, id mcpmux.ClientID, mode mcpmux.Mode, space mcpmux.SpaceID) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		c, err := findClient(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		c, err := findClient(ctx, t, id)
 		if err != nil {
 			return err
 		}
-		space, err := spaceForMode(t, mode, space)
+		space, err := spaceForMode(ctx, t, mode, space)
 		if err != nil || c.Mode == mode && c.Space == space && c.Declined == "" {
 			return err
 		}
-		err = t.exec("UPDATE clients SET mode = $1, space_id = $2, declined_id = '' WHERE id = $3", string(mode), string(space), string(id))
+		err = t.exec(ctx, "UPDATE clients SET mode = $1, space_id = $2, declined_id = '' WHERE id = $3", string(mode), string(space), string(id))
 		if err != nil {
 			return err
 		}
-		return t.change(clientModeChanged, space, string(id))
+		return t.change(ctx, clientModeChanged, space, string(id))
 	})
 }
 
 // SetClientApproved approves a Client, or takes its approval back.
 func (s *Store) SetClientApproved(ctx context.Context, id mcpmux.ClientID, approved bool) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		c, err := findClient(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		c, err := findClient(ctx, t, id)
 		if err != nil || c.Approved == approved {
 			return err
 		}
-		if err := t.exec("UPDATE clients SET approved = $1 WHERE id = $2", approved, string(id)); err != nil {
+		if err := t.exec(ctx, "UPDATE clients SET approved = $1 WHERE id = $2", approved, string(id)); err != nil {
 			return err
 		}
 		kind := clientDenied
 		if approved {
 			kind = clientApproved
 		}
-		return t.change(kind, c.Space, string(id))
+		return t.change(ctx, kind, c.Space, string(id))
 	})
 }
 
@@ -161,12 +161,12 @@ func (s *Store) SetClientApproved(ctx context.Context, id mcpmux.ClientID, appro
 // or it stays and is not asked again until another Space becomes active. A declined question may still be
 // accepted.
 func (s *Store) AnswerSwitch(ctx context.Context, id mcpmux.ClientID, accept bool) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		c, err := findClient(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		c, err := findClient(ctx, t, id)
 		if err != nil {
 			return err
 		}
-		active, err := activeSpace(t)
+		active, err := activeSpace(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -176,14 +176,14 @@ func (s *Store) AnswerSwitch(ctx context.Context, id mcpmux.ClientID, accept boo
 		kind := clientStayed
 		if accept {
 			kind = clientSwitched
-			err = t.exec("UPDATE clients SET space_id = $1, declined_id = '' WHERE id = $2", string(active), string(id))
+			err = t.exec(ctx, "UPDATE clients SET space_id = $1, declined_id = '' WHERE id = $2", string(active), string(id))
 		} else {
-			err = t.exec("UPDATE clients SET declined_id = $1 WHERE id = $2", string(active), string(id))
+			err = t.exec(ctx, "UPDATE clients SET declined_id = $1 WHERE id = $2", string(active), string(id))
 		}
 		if err != nil {
 			return err
 		}
-		return t.change(kind, active, string(id))
+		return t.change(ctx, kind, active, string(id))
 	})
 }
 
@@ -192,10 +192,10 @@ func (s *Store) TouchClients(ctx context.Context, seen map[mcpmux.ClientID]time.
 	if len(seen) == 0 {
 		return nil
 	}
-	_, err := s.write(ctx, func(t *tx) error {
+	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		for id, at := range seen {
 			// A Client that was deleted in the meantime is no longer of interest, and time does not go back.
-			err := t.exec("UPDATE clients SET last_seen = $1 WHERE id = $2 AND (last_seen IS NULL OR last_seen < $1)", at.UnixMicro(), string(id))
+			err := t.exec(ctx, "UPDATE clients SET last_seen = $1 WHERE id = $2 AND (last_seen IS NULL OR last_seen < $1)", at.UnixMicro(), string(id))
 			if err != nil {
 				return err
 			}
@@ -207,43 +207,43 @@ func (s *Store) TouchClients(ctx context.Context, seen map[mcpmux.ClientID]time.
 
 // AddGrant lets a Client use a FeatureSet in a Space.
 func (s *Store) AddGrant(ctx context.Context, g mcpmux.Grant) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		if _, err := findClient(t, g.Client); err != nil {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := findClient(ctx, t, g.Client); err != nil {
 			return err
 		}
-		did, err := putGrant(t, g)
+		did, err := putGrant(ctx, t, g)
 		if err != nil || !did {
 			return err
 		}
-		return t.change(grantAdded, g.Space, string(g.Client))
+		return t.change(ctx, grantAdded, g.Space, string(g.Client))
 	})
 }
 
 // putGrant writes a grant and says whether it was new.
-func putGrant(t *tx, g mcpmux.Grant) (bool, error) {
-	if _, err := findSpace(t, g.Space); err != nil {
+func putGrant(ctx context.Context, t *tx, g mcpmux.Grant) (bool, error) {
+	if _, err := findSpace(ctx, t, g.Space); err != nil {
 		return false, err
 	}
-	set, err := findSet(t, g.Set)
+	set, err := findSet(ctx, t, g.Set)
 	if err != nil {
 		return false, err
 	}
 	if set.Space != g.Space {
 		return false, mcpmux.Errorf(mcpmux.CodeInvalid, "the FeatureSet %q belongs to another Space", set.Name)
 	}
-	n, err := t.affect("INSERT INTO grants (client_id, space_id, set_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+	n, err := t.affect(ctx, "INSERT INTO grants (client_id, space_id, set_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
 		string(g.Client), string(g.Space), string(g.Set))
 	return n > 0, err
 }
 
 // RemoveGrant takes a grant back.
 func (s *Store) RemoveGrant(ctx context.Context, g mcpmux.Grant) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		c, err := findClient(t, g.Client)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		c, err := findClient(ctx, t, g.Client)
 		if err != nil {
 			return err
 		}
-		n, err := t.affect("DELETE FROM grants WHERE client_id = $1 AND space_id = $2 AND set_id = $3",
+		n, err := t.affect(ctx, "DELETE FROM grants WHERE client_id = $1 AND space_id = $2 AND set_id = $3",
 			string(g.Client), string(g.Space), string(g.Set))
 		if err != nil {
 			return err
@@ -251,7 +251,7 @@ func (s *Store) RemoveGrant(ctx context.Context, g mcpmux.Grant) (int64, error) 
 		if n == 0 {
 			return mcpmux.Errorf(mcpmux.CodeNotFound, "the client %q has no such grant", c.Name)
 		}
-		return t.change(grantRemoved, g.Space, string(g.Client))
+		return t.change(ctx, grantRemoved, g.Space, string(g.Client))
 	})
 }
 
@@ -265,9 +265,9 @@ func (s *Store) CreateKey(ctx context.Context, client mcpmux.ClientID, hash [32]
 		at := expires.UTC().Truncate(time.Microsecond)
 		k.ExpiresAt = &at
 	}
-	rev, err := s.write(ctx, func(t *tx) error {
+	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		k.CreatedAt = t.now
-		c, err := findClient(t, client)
+		c, err := findClient(ctx, t, client)
 		if err != nil {
 			return err
 		}
@@ -277,30 +277,30 @@ func (s *Store) CreateKey(ctx context.Context, client mcpmux.ClientID, hash [32]
 		if k.ExpiresAt != nil && !k.ExpiresAt.After(t.now) {
 			return mcpmux.Errorf(mcpmux.CodeInvalid, "an access key does not expire in the past")
 		}
-		err = t.exec("INSERT INTO access_keys (id, client_id, hint, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+		err = t.exec(ctx, "INSERT INTO access_keys (id, client_id, hint, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
 			string(k.ID), string(client), hint, hash[:], k.CreatedAt.UnixMicro(), microsOrNil(k.ExpiresAt))
 		if err != nil {
 			return err
 		}
-		return t.change(accessKeyCreated, c.Space, string(k.ID))
+		return t.change(ctx, accessKeyCreated, c.Space, string(k.ID))
 	})
 	return k, rev, err
 }
 
 // RevokeKey deletes an access key; others of its Client stay.
 func (s *Store) RevokeKey(ctx context.Context, id mcpmux.KeyID) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		var c mcpmux.SpaceID
-		err := t.row("SELECT c.space_id FROM access_keys k JOIN clients c ON c.id = k.client_id WHERE k.id = $1", string(id)).Scan(&c)
+		err := t.row(ctx, "SELECT c.space_id FROM access_keys k JOIN clients c ON c.id = k.client_id WHERE k.id = $1", string(id)).Scan(&c)
 		if errors.Is(err, sql.ErrNoRows) {
 			return mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such access key")
 		}
 		if err != nil {
 			return err
 		}
-		if err := t.exec("DELETE FROM access_keys WHERE id = $1", string(id)); err != nil {
+		if err := t.exec(ctx, "DELETE FROM access_keys WHERE id = $1", string(id)); err != nil {
 			return err
 		}
-		return t.change(accessKeyRevoked, c, string(id))
+		return t.change(ctx, accessKeyRevoked, c, string(id))
 	})
 }

@@ -120,8 +120,8 @@ func TestStore_CancelledWriteLeavesNothing(t *testing.T) {
 	f := newStore(t)
 	before := f.state().Revision
 	ctx, cancel := context.WithCancel(bg)
-	_, err := f.write(ctx, func(t *tx) error {
-		if err := t.change("space.created", "x", "x"); err != nil {
+	_, err := f.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.change(ctx, "space.created", "x", "x"); err != nil {
 			return err
 		}
 		cancel()

@@ -10,7 +10,7 @@ import (
 )
 
 // insertSet inserts a built-in or custom set. Its id and time are made here.
-func insertSet(t *tx, set mcpmux.FeatureSet, server mcpmux.ServerID) error {
+func insertSet(ctx context.Context, t *tx, set mcpmux.FeatureSet, server mcpmux.ServerID) error {
 	if set.ID == "" {
 		set.ID = mcpmux.FeatureSetID(newID())
 	}
@@ -18,7 +18,7 @@ func insertSet(t *tx, set mcpmux.FeatureSet, server mcpmux.ServerID) error {
 	if server != "" {
 		of = string(server)
 	}
-	return t.exec("INSERT INTO feature_sets (id, space_id, name, name_key, kind, server_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	return t.exec(ctx, "INSERT INTO feature_sets (id, space_id, name, name_key, kind, server_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		string(set.ID), string(set.Space), set.Name, nameKey(set.Name), string(set.Kind), of, t.now.UnixMicro())
 }
 
@@ -27,9 +27,9 @@ func (s *Store) CreateFeatureSet(ctx context.Context, space mcpmux.SpaceID, name
 	set := mcpmux.FeatureSet{
 		ID: mcpmux.FeatureSetID(newID()), Space: space, Name: name, Kind: mcpmux.SetCustom, Members: []mcpmux.Member{},
 	}
-	rev, err := s.write(ctx, func(t *tx) error {
+	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		set.CreatedAt = t.now
-		sp, err := findSpace(t, space)
+		sp, err := findSpace(ctx, t, space)
 		if err != nil {
 			return err
 		}
@@ -39,25 +39,25 @@ func (s *Store) CreateFeatureSet(ctx context.Context, space mcpmux.SpaceID, name
 		if strings.HasPrefix(nameKey(name), nameKey(mcpmux.ServerSetPrefix)) {
 			return mcpmux.Errorf(mcpmux.CodeInvalid, "names that begin with %s are those of the sets that each Server has", mcpmux.ServerSetPrefix)
 		}
-		n, err := t.count("SELECT count(*) FROM feature_sets WHERE space_id = $1 AND name_key = $2", string(space), nameKey(name))
+		n, err := t.count(ctx, "SELECT count(*) FROM feature_sets WHERE space_id = $1 AND name_key = $2", string(space), nameKey(name))
 		if err != nil {
 			return err
 		}
 		if n > 0 {
 			return mcpmux.Errorf(mcpmux.CodeConflict, "there is a FeatureSet %q in the Space %q already", name, sp.Name)
 		}
-		if err := insertSet(t, set, ""); err != nil {
+		if err := insertSet(ctx, t, set, ""); err != nil {
 			return err
 		}
-		return t.change(setCreated, space, string(set.ID))
+		return t.change(ctx, setCreated, space, string(set.ID))
 	})
 	return set, rev, err
 }
 
 // findSet reads one set without its members.
-func findSet(t *tx, id mcpmux.FeatureSetID) (mcpmux.FeatureSet, error) {
+func findSet(ctx context.Context, t *tx, id mcpmux.FeatureSetID) (mcpmux.FeatureSet, error) {
 	set := mcpmux.FeatureSet{ID: id}
-	err := t.row("SELECT space_id, name, kind FROM feature_sets WHERE id = $1", string(id)).Scan(&set.Space, &set.Name, &set.Kind)
+	err := t.row(ctx, "SELECT space_id, name, kind FROM feature_sets WHERE id = $1", string(id)).Scan(&set.Space, &set.Name, &set.Kind)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such FeatureSet")
 	}
@@ -67,30 +67,30 @@ func findSet(t *tx, id mcpmux.FeatureSetID) (mcpmux.FeatureSet, error) {
 // DeleteFeatureSet deletes a custom set, with its grants and its place in other sets. The built-in sets
 // stay as long as what they stand for.
 func (s *Store) DeleteFeatureSet(ctx context.Context, id mcpmux.FeatureSetID) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		set, err := findSet(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		set, err := findSet(ctx, t, id)
 		if err != nil {
 			return err
 		}
 		if set.Kind != mcpmux.SetCustom {
 			return mcpmux.Errorf(mcpmux.CodeConflict, "%q is a built-in FeatureSet, which cannot be deleted", set.Name)
 		}
-		if err := t.exec("DELETE FROM feature_sets WHERE id = $1", string(id)); err != nil {
+		if err := t.exec(ctx, "DELETE FROM feature_sets WHERE id = $1", string(id)); err != nil {
 			return err
 		}
-		return t.change(setDeleted, set.Space, string(id))
+		return t.change(ctx, setDeleted, set.Space, string(id))
 	})
 }
 
 // AddMembers adds members to a custom or Default set. A member that is there already takes the new side
 // (include or exclude). A member that would close a cycle is refused, with the way round it.
 func (s *Store) AddMembers(ctx context.Context, id mcpmux.FeatureSetID, members []mcpmux.Member) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		set, members, err := memberWrite(t, id, members)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		set, members, err := memberWrite(ctx, t, id, members)
 		if err != nil {
 			return err
 		}
-		sets, err := readSets(t, set.Space)
+		sets, err := readSets(ctx, t, set.Space)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (s *Store) AddMembers(ctx context.Context, id mcpmux.FeatureSetID, members 
 		}
 		changed := false
 		for _, m := range members {
-			did, err := putMember(t, id, m)
+			did, err := putMember(ctx, t, id, m)
 			if err != nil {
 				return err
 			}
@@ -108,30 +108,30 @@ func (s *Store) AddMembers(ctx context.Context, id mcpmux.FeatureSetID, members 
 		if !changed {
 			return nil
 		}
-		return t.change(setMembersChanged, set.Space, string(id))
+		return t.change(ctx, setMembersChanged, set.Space, string(id))
 	})
 }
 
 // RemoveMembers removes members, each as it was added: side, kind and names.
 func (s *Store) RemoveMembers(ctx context.Context, id mcpmux.FeatureSetID, members []mcpmux.Member) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		set, members, err := memberWrite(t, id, members)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		set, members, err := memberWrite(ctx, t, id, members)
 		if err != nil {
 			return err
 		}
 		for _, m := range members {
-			row, exclude, err := findMember(t, id, m)
+			row, exclude, err := findMember(ctx, t, id, m)
 			if err != nil {
 				return err
 			}
 			if row == "" || exclude != m.Exclude {
-				return mcpmux.Errorf(mcpmux.CodeNotFound, "the FeatureSet %q does not %s %s", set.Name, side(m), describe(t, m))
+				return mcpmux.Errorf(mcpmux.CodeNotFound, "the FeatureSet %q does not %s %s", set.Name, side(m), describe(ctx, t, m))
 			}
-			if err := t.exec("DELETE FROM set_members WHERE id = $1", row); err != nil {
+			if err := t.exec(ctx, "DELETE FROM set_members WHERE id = $1", row); err != nil {
 				return err
 			}
 		}
-		return t.change(setMembersChanged, set.Space, string(id))
+		return t.change(ctx, setMembersChanged, set.Space, string(id))
 	})
 }
 
@@ -142,10 +142,10 @@ func side(m mcpmux.Member) string {
 	return "include"
 }
 
-func describe(t *tx, m mcpmux.Member) string {
+func describe(ctx context.Context, t *tx, m mcpmux.Member) string {
 	switch m.Kind {
 	case mcpmux.MemberSet:
-		if set, err := findSet(t, m.Set); err == nil {
+		if set, err := findSet(ctx, t, m.Set); err == nil {
 			return "set:" + set.Name
 		}
 		return "that set"
@@ -158,8 +158,8 @@ func describe(t *tx, m mcpmux.Member) string {
 // memberWrite is what every write of members begins with: the set takes members, and each member is well
 // formed and of the same Space. A ServerAll set as a member becomes the Server it stands for, so that the
 // member survives the Server's reinstallation as others do.
-func memberWrite(t *tx, id mcpmux.FeatureSetID, members []mcpmux.Member) (mcpmux.FeatureSet, []mcpmux.Member, error) {
-	set, err := findSet(t, id)
+func memberWrite(ctx context.Context, t *tx, id mcpmux.FeatureSetID, members []mcpmux.Member) (mcpmux.FeatureSet, []mcpmux.Member, error) {
+	set, err := findSet(ctx, t, id)
 	if err != nil {
 		return set, nil, err
 	}
@@ -175,7 +175,7 @@ func memberWrite(t *tx, id mcpmux.FeatureSetID, members []mcpmux.Member) (mcpmux
 			return set, nil, err
 		}
 		if m.Kind == mcpmux.MemberSet {
-			nested, err := findSet(t, m.Set)
+			nested, err := findSet(ctx, t, m.Set)
 			if err != nil {
 				return set, nil, err
 			}
@@ -224,11 +224,11 @@ func checkMember(m mcpmux.Member) error {
 }
 
 // findMember finds the row of a member whatever its side; "" means that there is none.
-func findMember(t *tx, id mcpmux.FeatureSetID, m mcpmux.Member) (row string, exclude bool, err error) {
+func findMember(ctx context.Context, t *tx, id mcpmux.FeatureSetID, m mcpmux.Member) (row string, exclude bool, err error) {
 	if m.Kind == mcpmux.MemberSet {
-		err = t.row("SELECT id, is_excluded FROM set_members WHERE owner_id = $1 AND set_id = $2", string(id), string(m.Set)).Scan(&row, &exclude)
+		err = t.row(ctx, "SELECT id, is_excluded FROM set_members WHERE owner_id = $1 AND set_id = $2", string(id), string(m.Set)).Scan(&row, &exclude)
 	} else {
-		err = t.row("SELECT id, is_excluded FROM set_members WHERE owner_id = $1 AND kind = $2 AND server = $3 AND name = $4 AND set_id IS NULL",
+		err = t.row(ctx, "SELECT id, is_excluded FROM set_members WHERE owner_id = $1 AND kind = $2 AND server = $3 AND name = $4 AND set_id IS NULL",
 			string(id), string(m.Kind), m.Server, m.Name).Scan(&row, &exclude)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
@@ -238,27 +238,27 @@ func findMember(t *tx, id mcpmux.FeatureSetID, m mcpmux.Member) (row string, exc
 }
 
 // putMember writes one member and says whether anything was to be done.
-func putMember(t *tx, id mcpmux.FeatureSetID, m mcpmux.Member) (bool, error) {
-	row, exclude, err := findMember(t, id, m)
+func putMember(ctx context.Context, t *tx, id mcpmux.FeatureSetID, m mcpmux.Member) (bool, error) {
+	row, exclude, err := findMember(ctx, t, id, m)
 	if err != nil || row != "" && exclude == m.Exclude {
 		return false, err
 	}
 	if row != "" {
-		return true, t.exec("UPDATE set_members SET is_excluded = $1 WHERE id = $2", m.Exclude, row)
+		return true, t.exec(ctx, "UPDATE set_members SET is_excluded = $1 WHERE id = $2", m.Exclude, row)
 	}
 	var nested any
 	if m.Kind == mcpmux.MemberSet {
 		nested = string(m.Set)
 	}
-	return true, t.exec("INSERT INTO set_members (id, owner_id, is_excluded, kind, server, name, set_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	return true, t.exec(ctx, "INSERT INTO set_members (id, owner_id, is_excluded, kind, server, name, set_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		newID(), string(id), m.Exclude, string(m.Kind), m.Server, m.Name, nested)
 }
 
 // readSets reads the sets of one Space, or of all for "", with their members, in order of creation.
-func readSets(t *tx, space mcpmux.SpaceID) ([]mcpmux.FeatureSet, error) {
+func readSets(ctx context.Context, t *tx, space mcpmux.SpaceID) ([]mcpmux.FeatureSet, error) {
 	var all []mcpmux.FeatureSet
 	at := make(map[mcpmux.FeatureSetID]int)
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.each(ctx, func(rows *sql.Rows) error {
 		set := mcpmux.FeatureSet{Members: []mcpmux.Member{}}
 		var alias sql.NullString
 		var created int64
@@ -274,7 +274,7 @@ func readSets(t *tx, space mcpmux.SpaceID) ([]mcpmux.FeatureSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = t.each(func(rows *sql.Rows) error {
+	err = t.each(ctx, func(rows *sql.Rows) error {
 		var owner mcpmux.FeatureSetID
 		var m mcpmux.Member
 		var nested sql.NullString

@@ -11,18 +11,18 @@ import (
 // Load reads the whole desired state in one read transaction, so that it is the state at State.Revision.
 func (s *Store) Load(ctx context.Context) (*mcpmux.State, error) {
 	st := &mcpmux.State{Settings: make(map[string]string)}
-	err := s.read(ctx, func(t *tx) (err error) {
-		if st.Revision, err = t.count("SELECT coalesce(max(revision), 0) FROM changes"); err != nil {
+	err := s.read(ctx, func(ctx context.Context, t *tx) (err error) {
+		if st.Revision, err = t.count(ctx, "SELECT coalesce(max(revision), 0) FROM changes"); err != nil {
 			return err
 		}
-		if st.FeatureSets, err = readSets(t, ""); err != nil {
+		if st.FeatureSets, err = readSets(ctx, t, ""); err != nil {
 			return err
 		}
-		if st.Features, err = readFeatures(t, ""); err != nil {
+		if st.Features, err = readFeatures(ctx, t, ""); err != nil {
 			return err
 		}
-		for _, part := range []func(*tx, *mcpmux.State) error{loadSpaces, loadServers, loadClients, loadGrants, loadKeys, loadSettings} {
-			if err := part(t, st); err != nil {
+		for _, part := range []func(context.Context, *tx, *mcpmux.State) error{loadSpaces, loadServers, loadClients, loadGrants, loadKeys, loadSettings} {
+			if err := part(ctx, t, st); err != nil {
 				return err
 			}
 		}
@@ -36,8 +36,8 @@ func (s *Store) Load(ctx context.Context) (*mcpmux.State, error) {
 
 // Identifiers sort by the time of their making, so ORDER BY id is the order of creation.
 
-func loadSpaces(t *tx, st *mcpmux.State) error {
-	return t.each(func(rows *sql.Rows) error {
+func loadSpaces(ctx context.Context, t *tx, st *mcpmux.State) error {
+	return t.each(ctx, func(rows *sql.Rows) error {
 		var sp mcpmux.Space
 		var created int64
 		err := rows.Scan(&sp.ID, &sp.Name, &sp.Active, &sp.Default, &created)
@@ -47,9 +47,9 @@ func loadSpaces(t *tx, st *mcpmux.State) error {
 	}, "SELECT id, name, active, is_default, created_at FROM spaces ORDER BY id")
 }
 
-func loadServers(t *tx, st *mcpmux.State) error {
+func loadServers(ctx context.Context, t *tx, st *mcpmux.State) error {
 	at := make(map[mcpmux.ServerID]int)
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.each(ctx, func(rows *sql.Rows) error {
 		srv, err := scanServer(rows)
 		at[srv.ID] = len(st.Servers)
 		st.Servers = append(st.Servers, srv)
@@ -58,22 +58,22 @@ func loadServers(t *tx, st *mcpmux.State) error {
 	if err != nil {
 		return err
 	}
-	return eachValueName(t, func(id mcpmux.ServerID, v mcpmux.ValueName) {
+	return eachValueName(ctx, t, func(id mcpmux.ServerID, v mcpmux.ValueName) {
 		srv := &st.Servers[at[id]]
 		srv.Values = append(srv.Values, v)
 	}, "")
 }
 
-func loadClients(t *tx, st *mcpmux.State) error {
-	return t.each(func(rows *sql.Rows) error {
+func loadClients(ctx context.Context, t *tx, st *mcpmux.State) error {
+	return t.each(ctx, func(rows *sql.Rows) error {
 		c, err := scanClient(rows)
 		st.Clients = append(st.Clients, c)
 		return err
 	}, selectClients+" ORDER BY id")
 }
 
-func loadGrants(t *tx, st *mcpmux.State) error {
-	return t.each(func(rows *sql.Rows) error {
+func loadGrants(ctx context.Context, t *tx, st *mcpmux.State) error {
+	return t.each(ctx, func(rows *sql.Rows) error {
 		var g mcpmux.Grant
 		err := rows.Scan(&g.Client, &g.Space, &g.Set)
 		st.Grants = append(st.Grants, g)
@@ -81,8 +81,8 @@ func loadGrants(t *tx, st *mcpmux.State) error {
 	}, "SELECT client_id, space_id, set_id FROM grants ORDER BY client_id, space_id, set_id")
 }
 
-func loadKeys(t *tx, st *mcpmux.State) error {
-	return t.each(func(rows *sql.Rows) error {
+func loadKeys(ctx context.Context, t *tx, st *mcpmux.State) error {
+	return t.each(ctx, func(rows *sql.Rows) error {
 		var k mcpmux.AccessKey
 		var hash []byte
 		var created int64
@@ -100,8 +100,8 @@ func loadKeys(t *tx, st *mcpmux.State) error {
 	}, "SELECT id, client_id, hint, hash, created_at, expires_at FROM access_keys ORDER BY id")
 }
 
-func loadSettings(t *tx, st *mcpmux.State) error {
-	return t.each(func(rows *sql.Rows) error {
+func loadSettings(ctx context.Context, t *tx, st *mcpmux.State) error {
+	return t.each(ctx, func(rows *sql.Rows) error {
 		var name, value string
 		err := rows.Scan(&name, &value)
 		st.Settings[name] = value

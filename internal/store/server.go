@@ -30,16 +30,16 @@ func (s *Store) CreateServer(ctx context.Context, n NewServer) (mcpmux.Server, i
 		ID: mcpmux.ServerID(newID()), Space: n.Space, Alias: n.Alias, Enabled: n.Enabled,
 		Definition: n.Definition, Values: []mcpmux.ValueName{}, Prefix: n.Prefix, IdleTimeout: n.IdleTimeout,
 	}
-	rev, err := s.write(ctx, func(t *tx) error {
+	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		srv.CreatedAt = t.now
-		sp, err := findSpace(t, n.Space)
+		sp, err := findSpace(ctx, t, n.Space)
 		if err != nil {
 			return err
 		}
 		if err := checkServer(&srv); err != nil {
 			return err
 		}
-		same, err := t.count("SELECT count(*) FROM servers WHERE space_id = $1 AND alias = $2", string(n.Space), n.Alias)
+		same, err := t.count(ctx, "SELECT count(*) FROM servers WHERE space_id = $1 AND alias = $2", string(n.Space), n.Alias)
 		if err != nil {
 			return err
 		}
@@ -47,34 +47,34 @@ func (s *Store) CreateServer(ctx context.Context, n NewServer) (mcpmux.Server, i
 			return mcpmux.Errorf(mcpmux.CodeConflict, "there is a Server %q in the Space %q already", n.Alias, sp.Name)
 		}
 		// The Change comes first: its revision is the Server's stamp.
-		if err := t.change(serverCreated, srv.Space, string(srv.ID)); err != nil {
+		if err := t.change(ctx, serverCreated, srv.Space, string(srv.ID)); err != nil {
 			return err
 		}
 		srv.Stamp = t.revision
-		if err := insertServer(t, srv); err != nil {
+		if err := insertServer(ctx, t, srv); err != nil {
 			return err
 		}
 		set := mcpmux.FeatureSet{Space: srv.Space, Name: mcpmux.ServerSetPrefix + srv.Alias, Kind: mcpmux.SetServerAll}
-		if err := insertSet(t, set, srv.ID); err != nil {
+		if err := insertSet(ctx, t, set, srv.ID); err != nil {
 			return err
 		}
 		for _, v := range n.Values {
-			if err := s.putValue(t, &srv, v); err != nil {
+			if err := s.putValue(ctx, t, &srv, v); err != nil {
 				return err
 			}
 		}
-		srv.Values, err = valueNames(t, srv.ID)
+		srv.Values, err = valueNames(ctx, t, srv.ID)
 		return err
 	})
 	return srv, rev, err
 }
 
-func insertServer(t *tx, srv mcpmux.Server) error {
+func insertServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
 	def, err := json.Marshal(srv.Definition)
 	if err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, stamp, created_at)
+	return t.exec(ctx, `INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, stamp, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		string(srv.ID), string(srv.Space), srv.Alias, srv.Enabled, string(def), textOrNil(srv.Prefix),
 		durationOrNil(srv.IdleTimeout), srv.Stamp, srv.CreatedAt.UnixMicro())
@@ -147,9 +147,9 @@ func checkURL(text string) error {
 }
 
 // findServer reads the row of one Server without its values' names and what it said of itself.
-func findServer(t *tx, id mcpmux.ServerID) (mcpmux.Server, error) {
+func findServer(ctx context.Context, t *tx, id mcpmux.ServerID) (mcpmux.Server, error) {
 	var found *mcpmux.Server
-	err := t.each(func(rows *sql.Rows) error {
+	err := t.each(ctx, func(rows *sql.Rows) error {
 		srv, err := scanServer(rows)
 		found = &srv
 		return err
@@ -165,19 +165,19 @@ func findServer(t *tx, id mcpmux.ServerID) (mcpmux.Server, error) {
 
 // SetServerEnabled switches a Server on or off.
 func (s *Store) SetServerEnabled(ctx context.Context, id mcpmux.ServerID, enabled bool) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		srv, err := findServer(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		srv, err := findServer(ctx, t, id)
 		if err != nil || srv.Enabled == enabled {
 			return err
 		}
-		if err := t.exec("UPDATE servers SET enabled = $1 WHERE id = $2", enabled, string(id)); err != nil {
+		if err := t.exec(ctx, "UPDATE servers SET enabled = $1 WHERE id = $2", enabled, string(id)); err != nil {
 			return err
 		}
 		kind := serverDisabled
 		if enabled {
 			kind = serverEnabled
 		}
-		return t.change(kind, srv.Space, string(id))
+		return t.change(ctx, kind, srv.Space, string(id))
 	})
 }
 
@@ -202,8 +202,8 @@ type ServerPatch struct {
 // server.updated whatever was changed, and the stamp moves where a connection would be another.
 func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPatch) (int64, error) {
 	newValues := p.Values != nil || len(p.Put) > 0 || len(p.Drop) > 0
-	rev, err := s.write(ctx, func(t *tx) error {
-		srv, err := findServer(t, id)
+	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		srv, err := findServer(ctx, t, id)
 		if err != nil {
 			return err
 		}
@@ -215,16 +215,16 @@ func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPa
 		if err := checkServer(&srv); err != nil {
 			return err
 		}
-		if err := t.change(serverUpdated, srv.Space, string(id)); err != nil {
+		if err := t.change(ctx, serverUpdated, srv.Space, string(id)); err != nil {
 			return err
 		}
 		if redial {
 			srv.Stamp = t.revision
 		}
-		if err := updateServer(t, srv); err != nil {
+		if err := updateServer(ctx, t, srv); err != nil {
 			return err
 		}
-		return s.patchValues(t, &srv, p)
+		return s.patchValues(ctx, t, &srv, p)
 	})
 	if err == nil && newValues {
 		s.scrub(ctx)
@@ -259,27 +259,27 @@ func (p ServerPatch) changesNothing(srv mcpmux.Server) bool {
 		textOrNil(after.Prefix) == textOrNil(srv.Prefix) && durationOrNil(after.IdleTimeout) == durationOrNil(srv.IdleTimeout)
 }
 
-func updateServer(t *tx, srv mcpmux.Server) error {
+func updateServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
 	def, err := json.Marshal(srv.Definition)
 	if err != nil {
 		return err
 	}
-	return t.exec("UPDATE servers SET enabled = $1, definition = $2, prefix = $3, idle_timeout = $4, stamp = $5 WHERE id = $6",
+	return t.exec(ctx, "UPDATE servers SET enabled = $1, definition = $2, prefix = $3, idle_timeout = $4, stamp = $5 WHERE id = $6",
 		srv.Enabled, string(def), textOrNil(srv.Prefix), durationOrNil(srv.IdleTimeout), srv.Stamp, string(srv.ID))
 }
 
 // DeleteServer deletes a Server with its values, its Features and its ServerAll set. Members of other sets
 // that name its alias stay, for the day it is installed again.
 func (s *Store) DeleteServer(ctx context.Context, id mcpmux.ServerID) (int64, error) {
-	rev, err := s.write(ctx, func(t *tx) error {
-		srv, err := findServer(t, id)
+	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		srv, err := findServer(ctx, t, id)
 		if err != nil {
 			return err
 		}
-		if err := t.exec("DELETE FROM servers WHERE id = $1", string(id)); err != nil {
+		if err := t.exec(ctx, "DELETE FROM servers WHERE id = $1", string(id)); err != nil {
 			return err
 		}
-		return t.change(serverDeleted, srv.Space, string(id))
+		return t.change(ctx, serverDeleted, srv.Space, string(id))
 	})
 	if err == nil {
 		s.scrub(ctx)
@@ -289,16 +289,16 @@ func (s *Store) DeleteServer(ctx context.Context, id mcpmux.ServerID) (int64, er
 
 // MarkInteractive notes for good that a Server asks clients back.
 func (s *Store) MarkInteractive(ctx context.Context, id mcpmux.ServerID) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		srv, err := findServer(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		srv, err := findServer(ctx, t, id)
 		if err != nil {
 			return err
 		}
-		n, err := t.affect("UPDATE servers SET interactive = TRUE WHERE id = $1 AND NOT interactive", string(id))
+		n, err := t.affect(ctx, "UPDATE servers SET interactive = TRUE WHERE id = $1 AND NOT interactive", string(id))
 		if err != nil || n == 0 {
 			return err
 		}
-		return t.change(featuresChanged, srv.Space, string(id))
+		return t.change(ctx, featuresChanged, srv.Space, string(id))
 	})
 }
 

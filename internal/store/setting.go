@@ -17,9 +17,9 @@ func (s *Store) SetSetting(ctx context.Context, name, value string) (int64, erro
 	if err := set.Check(value); err != nil {
 		return 0, mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a value of %s: %v", value, name, err)
 	}
-	return s.write(ctx, func(t *tx) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		old := set.Default
-		err := t.row("SELECT value FROM settings WHERE name = $1", name).Scan(&old)
+		err := t.row(ctx, "SELECT value FROM settings WHERE name = $1", name).Scan(&old)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -27,13 +27,13 @@ func (s *Store) SetSetting(ctx context.Context, name, value string) (int64, erro
 			return nil
 		}
 		if value == set.Default {
-			err = t.exec("DELETE FROM settings WHERE name = $1", name)
+			err = t.exec(ctx, "DELETE FROM settings WHERE name = $1", name)
 		} else {
-			err = t.exec("INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2", name, value)
+			err = t.exec(ctx, "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2", name, value)
 		}
 		if err != nil {
 			return err
 		}
-		return t.change(settingChanged, "", name)
+		return t.change(ctx, settingChanged, "", name)
 	})
 }

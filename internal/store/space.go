@@ -11,37 +11,37 @@ import (
 // CreateSpace makes a Space with its sets All and Default. It is not active.
 func (s *Store) CreateSpace(ctx context.Context, name string) (mcpmux.Space, int64, error) {
 	sp := mcpmux.Space{ID: mcpmux.SpaceID(newID()), Name: name}
-	rev, err := s.write(ctx, func(t *tx) error {
+	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		sp.CreatedAt = t.now
-		if err := spaceNameFree(t, name, ""); err != nil {
+		if err := spaceNameFree(ctx, t, name, ""); err != nil {
 			return err
 		}
-		return insertSpace(t, sp)
+		return insertSpace(ctx, t, sp)
 	})
 	return sp, rev, err
 }
 
-func insertSpace(t *tx, sp mcpmux.Space) error {
-	err := t.exec("INSERT INTO spaces (id, name, name_key, active, is_default, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+func insertSpace(ctx context.Context, t *tx, sp mcpmux.Space) error {
+	err := t.exec(ctx, "INSERT INTO spaces (id, name, name_key, active, is_default, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
 		string(sp.ID), sp.Name, nameKey(sp.Name), sp.Active, sp.Default, sp.CreatedAt.UnixMicro())
 	if err != nil {
 		return err
 	}
-	if err := insertSet(t, mcpmux.FeatureSet{Space: sp.ID, Name: mcpmux.AllSetName, Kind: mcpmux.SetAll}, ""); err != nil {
+	if err := insertSet(ctx, t, mcpmux.FeatureSet{Space: sp.ID, Name: mcpmux.AllSetName, Kind: mcpmux.SetAll}, ""); err != nil {
 		return err
 	}
-	if err := insertSet(t, mcpmux.FeatureSet{Space: sp.ID, Name: mcpmux.DefaultSetName, Kind: mcpmux.SetDefault}, ""); err != nil {
+	if err := insertSet(ctx, t, mcpmux.FeatureSet{Space: sp.ID, Name: mcpmux.DefaultSetName, Kind: mcpmux.SetDefault}, ""); err != nil {
 		return err
 	}
-	return t.change(spaceCreated, sp.ID, string(sp.ID))
+	return t.change(ctx, spaceCreated, sp.ID, string(sp.ID))
 }
 
 // spaceNameFree refuses a bad name and one that another Space than except has.
-func spaceNameFree(t *tx, name string, except mcpmux.SpaceID) error {
+func spaceNameFree(ctx context.Context, t *tx, name string, except mcpmux.SpaceID) error {
 	if err := checkName("Space", name); err != nil {
 		return err
 	}
-	n, err := t.count("SELECT count(*) FROM spaces WHERE name_key = $1 AND id <> $2", nameKey(name), string(except))
+	n, err := t.count(ctx, "SELECT count(*) FROM spaces WHERE name_key = $1 AND id <> $2", nameKey(name), string(except))
 	if err == nil && n > 0 {
 		return mcpmux.Errorf(mcpmux.CodeConflict, "there is a Space %q already", name)
 	}
@@ -49,10 +49,10 @@ func spaceNameFree(t *tx, name string, except mcpmux.SpaceID) error {
 }
 
 // findSpace reads one Space, or says that there is none.
-func findSpace(t *tx, id mcpmux.SpaceID) (mcpmux.Space, error) {
+func findSpace(ctx context.Context, t *tx, id mcpmux.SpaceID) (mcpmux.Space, error) {
 	sp := mcpmux.Space{ID: id}
 	var created int64
-	err := t.row("SELECT name, active, is_default, created_at FROM spaces WHERE id = $1", string(id)).
+	err := t.row(ctx, "SELECT name, active, is_default, created_at FROM spaces WHERE id = $1", string(id)).
 		Scan(&sp.Name, &sp.Active, &sp.Default, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return sp, mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such Space")
@@ -63,53 +63,53 @@ func findSpace(t *tx, id mcpmux.SpaceID) (mcpmux.Space, error) {
 
 // RenameSpace gives a Space another name.
 func (s *Store) RenameSpace(ctx context.Context, id mcpmux.SpaceID, name string) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		sp, err := findSpace(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		sp, err := findSpace(ctx, t, id)
 		if err != nil || sp.Name == name {
 			return err
 		}
-		if err := spaceNameFree(t, name, id); err != nil {
+		if err := spaceNameFree(ctx, t, name, id); err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE spaces SET name = $1, name_key = $2 WHERE id = $3", name, nameKey(name), string(id)); err != nil {
+		if err := t.exec(ctx, "UPDATE spaces SET name = $1, name_key = $2 WHERE id = $3", name, nameKey(name), string(id)); err != nil {
 			return err
 		}
-		return t.change(spaceRenamed, id, string(id))
+		return t.change(ctx, spaceRenamed, id, string(id))
 	})
 }
 
 // ActivateSpace makes a Space the active one.
 func (s *Store) ActivateSpace(ctx context.Context, id mcpmux.SpaceID) (int64, error) {
-	return s.write(ctx, func(t *tx) error {
-		sp, err := findSpace(t, id)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		sp, err := findSpace(ctx, t, id)
 		if err != nil || sp.Active {
 			return err
 		}
-		return activate(t, id)
+		return activate(ctx, t, id)
 	})
 }
 
 // activate moves the active mark. Clients that declined to move to another Space are asked anew should that
 // one become active again.
-func activate(t *tx, id mcpmux.SpaceID) error {
-	if err := t.exec("UPDATE spaces SET active = FALSE WHERE active"); err != nil {
+func activate(ctx context.Context, t *tx, id mcpmux.SpaceID) error {
+	if err := t.exec(ctx, "UPDATE spaces SET active = FALSE WHERE active"); err != nil {
 		return err
 	}
-	if err := t.exec("UPDATE spaces SET active = TRUE WHERE id = $1", string(id)); err != nil {
+	if err := t.exec(ctx, "UPDATE spaces SET active = TRUE WHERE id = $1", string(id)); err != nil {
 		return err
 	}
-	if err := t.exec("UPDATE clients SET declined_id = '' WHERE declined_id <> $1", string(id)); err != nil {
+	if err := t.exec(ctx, "UPDATE clients SET declined_id = '' WHERE declined_id <> $1", string(id)); err != nil {
 		return err
 	}
-	return t.change(spaceActivated, id, string(id))
+	return t.change(ctx, spaceActivated, id, string(id))
 }
 
 // DeleteSpace deletes a Space and everything in it: Servers, sealed values, Features, FeatureSets and
 // grants. The default Space stays. Where the active Space goes, the default becomes active in the same
 // transaction. Clients keep the id of the Space they are locked to, and so see nothing, not another Space.
 func (s *Store) DeleteSpace(ctx context.Context, id mcpmux.SpaceID) (int64, error) {
-	rev, err := s.write(ctx, func(t *tx) error {
-		sp, err := findSpace(t, id)
+	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		sp, err := findSpace(ctx, t, id)
 		if err != nil {
 			return err
 		}
@@ -118,17 +118,17 @@ func (s *Store) DeleteSpace(ctx context.Context, id mcpmux.SpaceID) (int64, erro
 		}
 		if sp.Active {
 			var def string
-			if err := t.row("SELECT id FROM spaces WHERE is_default").Scan(&def); err != nil {
+			if err := t.row(ctx, "SELECT id FROM spaces WHERE is_default").Scan(&def); err != nil {
 				return err
 			}
-			if err := activate(t, mcpmux.SpaceID(def)); err != nil {
+			if err := activate(ctx, t, mcpmux.SpaceID(def)); err != nil {
 				return err
 			}
 		}
-		if err := t.exec("DELETE FROM spaces WHERE id = $1", string(id)); err != nil {
+		if err := t.exec(ctx, "DELETE FROM spaces WHERE id = $1", string(id)); err != nil {
 			return err
 		}
-		return t.change(spaceDeleted, id, string(id))
+		return t.change(ctx, spaceDeleted, id, string(id))
 	})
 	if err == nil {
 		s.scrub(ctx)

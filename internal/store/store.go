@@ -84,17 +84,17 @@ const firstSpaceName = "My Space"
 
 // firstStart reads the installation's uuid; at the first start it makes it, with the first Space.
 func (s *Store) firstStart(ctx context.Context) error {
-	_, err := s.write(ctx, func(t *tx) error {
-		err := t.row("SELECT id FROM installation").Scan(&s.install)
+	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		err := t.row(ctx, "SELECT id FROM installation").Scan(&s.install)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		s.install = newID()
-		if err := t.exec("INSERT INTO installation (one, id) VALUES (1, $1)", s.install); err != nil {
+		if err := t.exec(ctx, "INSERT INTO installation (one, id) VALUES (1, $1)", s.install); err != nil {
 			return err
 		}
 		sp := mcpmux.Space{ID: mcpmux.SpaceID(newID()), Name: firstSpaceName, Active: true, Default: true, CreatedAt: t.now}
-		return insertSpace(t, sp)
+		return insertSpace(ctx, t, sp)
 	})
 	return err
 }
@@ -123,7 +123,6 @@ func (s *Store) Statements() int64 { return s.statements.Load() }
 
 // tx is one transaction. Its now is the time that everything written in it bears.
 type tx struct {
-	ctx      context.Context
 	sql      *sql.Tx
 	store    *Store
 	now      time.Time
@@ -133,15 +132,15 @@ type tx struct {
 // write runs f in one write transaction and answers the revision of the last Change that f appended, 0 if
 // f appended none. After a commit with a Change it wakes the follower. f may run only once: its errors end
 // the transaction.
-func (s *Store) write(ctx context.Context, f func(*tx) error) (int64, error) {
+func (s *Store) write(ctx context.Context, f func(context.Context, *tx) error) (int64, error) {
 	s.statements.Add(2) // BEGIN and COMMIT, or ROLLBACK
 	raw, err := s.w.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
 	defer raw.Rollback() // after Commit it does nothing
-	t := &tx{ctx: ctx, sql: raw, store: s, now: now()}
-	if err := f(t); err != nil {
+	t := &tx{sql: raw, store: s, now: now()}
+	if err := f(ctx, t); err != nil {
 		return 0, err
 	}
 	if err := raw.Commit(); err != nil {
@@ -157,7 +156,7 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) (int64, error) {
 }
 
 // read runs f in one read transaction, which sees one commit's state throughout.
-func (s *Store) read(ctx context.Context, f func(*tx) error) error {
+func (s *Store) read(ctx context.Context, f func(context.Context, *tx) error) error {
 	s.scrubbing.RLock()
 	defer s.scrubbing.RUnlock()
 	s.statements.Add(2)
@@ -166,36 +165,36 @@ func (s *Store) read(ctx context.Context, f func(*tx) error) error {
 		return err
 	}
 	defer raw.Rollback() // nothing was written
-	return f(&tx{ctx: ctx, sql: raw, store: s, now: now()})
+	return f(ctx, &tx{sql: raw, store: s, now: now()})
 }
 
 // now is the time to a precision that the database keeps.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-func (t *tx) exec(query string, args ...any) error {
-	_, err := t.affect(query, args...)
+func (t *tx) exec(ctx context.Context, query string, args ...any) error {
+	_, err := t.affect(ctx, query, args...)
 	return err
 }
 
 // affect executes a statement and answers how many rows it touched.
-func (t *tx) affect(query string, args ...any) (int64, error) {
+func (t *tx) affect(ctx context.Context, query string, args ...any) (int64, error) {
 	t.store.statements.Add(1)
-	res, err := t.sql.ExecContext(t.ctx, query, args...)
+	res, err := t.sql.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, err
 	}
 	return res.RowsAffected()
 }
 
-func (t *tx) row(query string, args ...any) *sql.Row {
+func (t *tx) row(ctx context.Context, query string, args ...any) *sql.Row {
 	t.store.statements.Add(1)
-	return t.sql.QueryRowContext(t.ctx, query, args...)
+	return t.sql.QueryRowContext(ctx, query, args...)
 }
 
 // each calls scan for every row of a query.
-func (t *tx) each(scan func(*sql.Rows) error, query string, args ...any) error {
+func (t *tx) each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) error {
 	t.store.statements.Add(1)
-	rows, err := t.sql.QueryContext(t.ctx, query, args...)
+	rows, err := t.sql.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -209,14 +208,14 @@ func (t *tx) each(scan func(*sql.Rows) error, query string, args ...any) error {
 }
 
 // count answers a query of one number.
-func (t *tx) count(query string, args ...any) (n int64, err error) {
-	err = t.row(query, args...).Scan(&n)
+func (t *tx) count(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = t.row(ctx, query, args...).Scan(&n)
 	return n, err
 }
 
 // change appends a Change. A transaction that writes desired state appends at least one.
-func (t *tx) change(kind string, space mcpmux.SpaceID, subject string) error {
-	return t.row("INSERT INTO changes (at, kind, space_id, subject) VALUES ($1, $2, $3, $4) RETURNING revision",
+func (t *tx) change(ctx context.Context, kind string, space mcpmux.SpaceID, subject string) error {
+	return t.row(ctx, "INSERT INTO changes (at, kind, space_id, subject) VALUES ($1, $2, $3, $4) RETURNING revision",
 		t.now.UnixMicro(), kind, string(space), subject).Scan(&t.revision)
 }
 

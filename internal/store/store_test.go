@@ -235,9 +235,9 @@ func TestStore_ChangeIsInTheSameTransaction(t *testing.T) {
 	f := newStore(t)
 	boom := errors.New("boom")
 	before := f.state()
-	_, err := f.write(bg, func(t *tx) error {
+	_, err := f.write(bg, func(ctx context.Context, t *tx) error {
 		sp := mcpmux.Space{ID: "x", Name: "x", CreatedAt: t.now}
-		if err := insertSpace(t, sp); err != nil {
+		if err := insertSpace(ctx, t, sp); err != nil {
 			return err
 		}
 		return boom

@@ -33,8 +33,8 @@ func (s *Store) canaryPlace() secret.AAD {
 // the one.
 func (s *Store) Unlock(box *secret.Box) error {
 	ctx := context.Background() // Two statements on a local file; there is no one to cancel them.
-	_, err := s.write(ctx, func(t *tx) error {
-		canary, sealed, err := readCanary(t)
+	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		canary, sealed, err := readCanary(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (s *Store) Unlock(box *secret.Box) error {
 		if canary, err = box.Seal(s.canaryPlace(), []byte(canaryText)); err != nil {
 			return err
 		}
-		return t.exec("UPDATE installation SET canary = $1", canary)
+		return t.exec(ctx, "UPDATE installation SET canary = $1", canary)
 	})
 	if err != nil {
 		return fmt.Errorf("unlock the stored values: %w", err)
@@ -64,8 +64,8 @@ func (s *Store) Fits(key [32]byte) bool {
 		return false
 	}
 	fits := false
-	err = s.read(context.Background(), func(t *tx) error {
-		canary, sealed, err := readCanary(t)
+	err = s.read(context.Background(), func(ctx context.Context, t *tx) error {
+		canary, sealed, err := readCanary(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -79,8 +79,8 @@ func (s *Store) Fits(key [32]byte) bool {
 // SealedExists says whether any value is sealed.
 func (s *Store) SealedExists(ctx context.Context) (bool, error) {
 	var sealed bool
-	err := s.read(ctx, func(t *tx) (err error) {
-		_, sealed, err = readCanary(t)
+	err := s.read(ctx, func(ctx context.Context, t *tx) (err error) {
+		_, sealed, err = readCanary(ctx, t)
 		return err
 	})
 	if err != nil {
@@ -89,11 +89,11 @@ func (s *Store) SealedExists(ctx context.Context) (bool, error) {
 	return sealed, nil
 }
 
-func readCanary(t *tx) (canary []byte, sealed bool, err error) {
-	if err = t.row("SELECT canary FROM installation").Scan(&canary); err != nil {
+func readCanary(ctx context.Context, t *tx) (canary []byte, sealed bool, err error) {
+	if err = t.row(ctx, "SELECT canary FROM installation").Scan(&canary); err != nil {
 		return nil, false, err
 	}
-	n, err := t.count("SELECT count(*) FROM server_values")
+	n, err := t.count(ctx, "SELECT count(*) FROM server_values")
 	return canary, n > 0, err
 }
 
@@ -107,11 +107,11 @@ func (s *Store) Values(ctx context.Context, id mcpmux.ServerID) ([]Value, error)
 	}
 	var srv mcpmux.Server
 	var stored []row
-	err := s.read(ctx, func(t *tx) (err error) {
-		if srv, err = findServer(t, id); err != nil {
+	err := s.read(ctx, func(ctx context.Context, t *tx) (err error) {
+		if srv, err = findServer(ctx, t, id); err != nil {
 			return err
 		}
-		return t.each(func(rows *sql.Rows) error {
+		return t.each(ctx, func(rows *sql.Rows) error {
 			var r row
 			err := rows.Scan(&r.id, &r.value.Kind, &r.value.Name, &r.value.Secret, &r.sealed)
 			stored = append(stored, r)
@@ -145,21 +145,21 @@ func (s *Store) place(row string, srv *mcpmux.Server, v mcpmux.ValueName) secret
 }
 
 // patchValues carries out the value parts of a patch.
-func (s *Store) patchValues(t *tx, srv *mcpmux.Server, p ServerPatch) error {
+func (s *Store) patchValues(ctx context.Context, t *tx, srv *mcpmux.Server, p ServerPatch) error {
 	put := p.Put
 	if p.Values != nil {
-		if err := t.exec("DELETE FROM server_values WHERE server_id = $1", string(srv.ID)); err != nil {
+		if err := t.exec(ctx, "DELETE FROM server_values WHERE server_id = $1", string(srv.ID)); err != nil {
 			return err
 		}
 		put = append(append([]Value{}, *p.Values...), p.Put...)
 	}
 	for _, v := range put {
-		if err := s.putValue(t, srv, v); err != nil {
+		if err := s.putValue(ctx, t, srv, v); err != nil {
 			return err
 		}
 	}
 	for _, d := range p.Drop {
-		n, err := t.affect("DELETE FROM server_values WHERE server_id = $1 AND kind = $2 AND name_key = $3",
+		n, err := t.affect(ctx, "DELETE FROM server_values WHERE server_id = $1 AND kind = $2 AND name_key = $3",
 			string(srv.ID), string(d.Kind), valueKey(d))
 		if err != nil {
 			return err
@@ -172,7 +172,7 @@ func (s *Store) patchValues(t *tx, srv *mcpmux.Server, p ServerPatch) error {
 }
 
 // putValue seals a value, in a new row: a blob belongs to its row, and a row never has two.
-func (s *Store) putValue(t *tx, srv *mcpmux.Server, v Value) error {
+func (s *Store) putValue(ctx context.Context, t *tx, srv *mcpmux.Server, v Value) error {
 	if err := checkValue(v); err != nil {
 		return err
 	}
@@ -185,12 +185,12 @@ func (s *Store) putValue(t *tx, srv *mcpmux.Server, v Value) error {
 	if err != nil {
 		return fmt.Errorf("seal %s %q: %w", v.Kind, v.Name, err)
 	}
-	err = t.exec("DELETE FROM server_values WHERE server_id = $1 AND kind = $2 AND name_key = $3",
+	err = t.exec(ctx, "DELETE FROM server_values WHERE server_id = $1 AND kind = $2 AND name_key = $3",
 		string(srv.ID), string(v.Kind), valueKey(v.ValueName))
 	if err != nil {
 		return err
 	}
-	return t.exec("INSERT INTO server_values (id, server_id, kind, name, name_key, secret, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	return t.exec(ctx, "INSERT INTO server_values (id, server_id, kind, name, name_key, secret, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		row, string(srv.ID), string(v.Kind), v.Name, valueKey(v.ValueName), v.Secret, sealed)
 }
 
@@ -240,14 +240,14 @@ func checkValue(v Value) error {
 	return nil
 }
 
-func valueNames(t *tx, id mcpmux.ServerID) ([]mcpmux.ValueName, error) {
+func valueNames(ctx context.Context, t *tx, id mcpmux.ServerID) ([]mcpmux.ValueName, error) {
 	all := []mcpmux.ValueName{}
-	err := eachValueName(t, func(_ mcpmux.ServerID, v mcpmux.ValueName) { all = append(all, v) }, " WHERE server_id = $1", string(id))
+	err := eachValueName(ctx, t, func(_ mcpmux.ServerID, v mcpmux.ValueName) { all = append(all, v) }, " WHERE server_id = $1", string(id))
 	return all, err
 }
 
-func eachValueName(t *tx, f func(mcpmux.ServerID, mcpmux.ValueName), where string, args ...any) error {
-	return t.each(func(rows *sql.Rows) error {
+func eachValueName(ctx context.Context, t *tx, f func(mcpmux.ServerID, mcpmux.ValueName), where string, args ...any) error {
+	return t.each(ctx, func(rows *sql.Rows) error {
 		var id mcpmux.ServerID
 		var v mcpmux.ValueName
 		if err := rows.Scan(&id, &v.Kind, &v.Name, &v.Secret); err != nil {
