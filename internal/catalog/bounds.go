@@ -1,8 +1,9 @@
 package catalog
 
 import (
-	"net/url"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
@@ -43,7 +44,8 @@ func computed(s *mcpmux.FeatureSet) bool {
 }
 
 // excludes says whether a granted set excludes the resource uri of the Server, as it is written or as a
-// Server may read it: percent-encoding undone, dot segments removed (RFC 3986 §6.2.2).
+// Server may read it: percent-encoding undone, dot segments removed, scheme and host in lower case
+// (RFC 3986 §6.2.2). What a Server reads into a URI beyond that is its own to guard.
 func (b *bounds) excludes(alias, uri string) bool {
 	if b == nil {
 		return false
@@ -59,26 +61,43 @@ func (b *bounds) excludes(alias, uri string) bool {
 	return false
 }
 
-// readings are uri itself and, where it differs, its normal form.
+// readings are uri itself and, where they differ, what a lenient Server may make of it.
 func readings(uri string) []string {
-	plain := uri
-	if p, err := url.PathUnescape(uri); err == nil {
-		plain = p
+	plain := decode(uri)
+	normal := plain
+	if scheme, rest, ok := strings.Cut(plain, "://"); ok {
+		host, file, hasFile := strings.Cut(rest, "/")
+		normal = strings.ToLower(scheme) + "://" + strings.ToLower(host)
+		if hasFile {
+			normal += path.Clean("/" + file)
+		}
 	}
-	scheme, rest, ok := strings.Cut(plain, "://")
-	if !ok {
-		scheme, rest = "", plain
+	out := []string{uri}
+	for _, u := range [...]string{plain, normal} {
+		if !slices.Contains(out, u) {
+			out = append(out, u)
+		}
 	}
-	if strings.Contains(rest, "/.") || strings.Contains(rest, "//") {
-		rest = path.Clean(rest)
+	return out
+}
+
+// decode undoes percent-encoding once. What only looks like it stays.
+func decode(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
 	}
-	if ok {
-		rest = scheme + "://" + rest
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
 	}
-	if rest == uri {
-		return []string{uri}
-	}
-	return []string{uri, plain, rest}
+	return b.String()
 }
 
 // question asks sets about one resource of one Server.

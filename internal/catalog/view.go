@@ -263,8 +263,27 @@ func (v *View) ListJSON(k mcpmux.FeatureKind) []byte {
 	return []byte("[]")
 }
 
-// Servers are the Servers of which something is visible, in order of creation.
+// Servers are the Servers of which something is visible, in order of creation. A View of one Server has
+// that one.
 func (v *View) Servers() []*mcpmux.Server { return v.servers }
+
+// Whole says whether the Client has all of a Server: it was granted as a whole, and none of its Features is
+// hidden. What is no Feature, such as a method that nobody here knows, is this Client's to use only then.
+func (v *View) Whole(alias string) bool {
+	if v.atlas == nil {
+		return false
+	}
+	i, ok := v.atlas.byAlias[alias]
+	if !ok || !v.sees.has(v.atlas.servers[i].whole) {
+		return false
+	}
+	for p := v.atlas.servers[i].from; p < v.atlas.servers[i].to; p++ {
+		if !v.sees.has(p) {
+			return false
+		}
+	}
+	return true
+}
 
 // Only is the transparent View of one Server: the same Features that the Client sees here, under the
 // Server's own names. It is false where the Client sees nothing of the Server and was not granted the
@@ -307,9 +326,11 @@ func (v *View) narrow(s span) *View {
 		return nil
 	}
 	x := v.atlas.only(s)
+	l := newListing(x, sees)
+	l.servers = []*mcpmux.Server{s.server}
 	return &View{
 		Client: v.Client, Space: v.Space, Revision: v.Revision, alone: s.server.Alias,
-		atlas: v.atlas, index: x, bounds: v.bounds, sees: sees, listing: newListing(x, sees),
+		atlas: v.atlas, index: x, bounds: v.bounds, sees: sees, listing: l,
 	}
 }
 

@@ -121,7 +121,7 @@ func TestView_ExcludeWinsOverInclude(t *testing.T) {
 
 func TestView_ATemplateDoesNotReachExcludedURIs(t *testing.T) {
 	v := view(grantSafe(world(), exclude("resource", "files", "file:///secret/*")))
-	for _, uri := range []string{"file:///secret/key", "file:///secret/unlisted", "file:///public/../secret/key", "file:///%73ecret/key", "file:///public/%2e%2e/secret/key", "file:////secret/key"} {
+	for _, uri := range []string{"file:///secret/key", "file:///secret/unlisted", "file:///public/../secret/key", "file:///%73ecret/key", "file:///public/%2e%2e/secret/key", "file:////secret/key", "file:///%zz/../secret/key"} {
 		if r, ok := v.Resource(uri); ok {
 			t.Errorf("%s is read at %+v", uri, r)
 		}
@@ -287,6 +287,8 @@ func TestView_OnlyOfAServerWithoutFeaturesNeedsAGrantOfTheWhole(t *testing.T) {
 	st.Servers = append(st.Servers, mcpmux.Server{ID: "9", Space: "home", Alias: "new", Enabled: true})
 	if o, ok := view(st).Only("new"); !ok || len(seen(o)) > 0 {
 		t.Errorf("granted by All: %v", ok)
+	} else if len(o.Servers()) != 1 || o.Servers()[0].ID != "9" {
+		t.Errorf("its Servers are %v", o.Servers())
 	}
 	if _, ok := view(grantSafe(st, exclude(mcpmux.MemberServer, "new", ""))).Only("new"); ok {
 		t.Error("an excluded Server exists")
@@ -296,6 +298,40 @@ func TestView_OnlyOfAServerWithoutFeaturesNeedsAGrantOfTheWhole(t *testing.T) {
 	st.Grants = nil
 	if _, ok := view(st).Only("new"); ok {
 		t.Error("a Server exists that nobody granted")
+	}
+}
+
+func TestView_WholeIsWithoutAnythingHidden(t *testing.T) {
+	if v := view(world()); !v.Whole("github") || v.Whole("nobody") {
+		t.Error("granted by All")
+	}
+	v := view(grantSafe(world(), exclude("tool", "github", "delete_repo")))
+	if v.Whole("github") || !v.Whole("files") {
+		t.Error("a tool of github is hidden, and nothing of files")
+	}
+	if o, _ := v.Only("github"); o.Whole("github") {
+		t.Error("alone it is no more than that")
+	}
+	st := world()
+	st.Grants = nil
+	st.FeatureSets[1].Members = []mcpmux.Member{{Kind: "tool", Server: "*", Name: "*"}, {Kind: "resource", Server: "*", Name: "*"}, {Kind: "prompt", Server: "*", Name: "*"}, {Kind: "template", Server: "*", Name: "*"}}
+	if view(st).Whole("github") {
+		t.Error("every Feature is not the Server")
+	}
+}
+
+func TestReadings_AreWhatAServerMayMakeOfAURI(t *testing.T) {
+	for uri, want := range map[string]string{
+		"plain":             "plain",
+		"FILE:///a":         "FILE:///a file:///a",
+		"http://Host/a/./b": "http://Host/a/./b http://host/a/b",
+		"x://h/%2e%2e/%41%": "x://h/%2e%2e/%41% x://h/../A% x://h/A%",
+		"mailto:a%40b":      "mailto:a%40b mailto:a@b",
+		"demo://note":       "demo://note",
+	} {
+		if got := strings.Join(readings(uri), " "); got != want {
+			t.Errorf("readings(%q) = %q, want %q", uri, got, want)
+		}
 	}
 }
 

@@ -193,7 +193,7 @@ func (s *server) initialize(params []byte) (fields, error) {
 // capabilities is what this server offers in a revision.
 func capabilities(version string) fields {
 	c := fields{"tools": fields{}, "prompts": fields{}, "resources": fields{}, "logging": fields{}}
-	if version >= "2025-03-26" {
+	if version >= protocol.V20250326 {
 		c["completions"] = fields{}
 	}
 	return c

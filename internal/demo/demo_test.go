@@ -138,6 +138,37 @@ func TestRun_EndsWithItsContext(t *testing.T) {
 	}
 }
 
+// stuck is a reader and writer that nothing can interrupt.
+type stuck struct{ release chan struct{} }
+
+func (s stuck) Read([]byte) (int, error)  { <-s.release; return 0, io.EOF }
+func (s stuck) Write([]byte) (int, error) { <-s.release; return 0, io.ErrClosedPipe }
+
+func TestRun_EndsWithItsContextThoughReadingIsStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := stuck{make(chan struct{})}
+		done := make(chan error)
+		go func() { done <- Run(ctx, s, s) }()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		close(s.release)
+	})
+}
+
+func TestRun_ReadsOnAfterALineThatIsTooLong(t *testing.T) {
+	var out bytes.Buffer
+	in := strings.Repeat("x", maxLine+10) + "\n" + legacy(1, "ping", "{}") + "\n"
+	if err := Run(context.Background(), strings.NewReader(in), &out); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.Contains(got, "too long") || !strings.Contains(got, `"id":1,"result":{}`) {
+		t.Errorf("answered %s", got)
+	}
+}
+
 func TestInitialize_AgreesOnARevision(t *testing.T) {
 	for asked, want := range map[string]string{
 		"2024-11-05": "2024-11-05", "2025-03-26": "2025-03-26", "2025-06-18": "2025-06-18",

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
@@ -38,21 +39,43 @@ type session struct {
 	level   int // what logging/setLevel asked for; silent before
 }
 
-// Run serves MCP on in and out, one message a line, until in ends or ctx is done; then it abandons what is
-// still running and returns when all of it has ended. Where ctx is done first, in is closed if it can be,
-// because a read cannot be interrupted otherwise. The error is nil unless reading failed.
+// leaveWithin is how long Run waits, once its context is done, for what is still reading or writing. A read
+// from standard input cannot be interrupted on every system; it ends with the process.
+const leaveWithin = 200 * time.Millisecond
+
+// Run serves MCP on in and out, one message a line, until in ends or ctx is done, and abandons what is still
+// running then. Where ctx is done first, in and out are closed if they can be, so that nothing waits on
+// them. The error is nil unless reading failed.
 func Run(ctx context.Context, in io.Reader, out io.Writer) error {
-	if c, ok := in.(io.Closer); ok {
-		stop := context.AfterFunc(ctx, func() { c.Close() }) // nobody reads on, so its error says nothing
-		defer stop()
+	done := make(chan error, 1)
+	go func() {
+		s := &server{out: out, running: map[string]context.CancelFunc{}, asked: map[string]chan wire.Message{}}
+		done <- s.serve(ctx, in)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
 	}
-	running, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s := &server{out: out, running: map[string]context.CancelFunc{}, asked: map[string]chan wire.Message{}}
-	err := s.read(running, wire.NewLineReader(in, maxLine))
+	for _, end := range []any{in, out} {
+		if c, ok := end.(io.Closer); ok {
+			_ = c.Close() // nobody reads or writes on, so its error says nothing
+		}
+	}
+	select {
+	case <-done:
+	case <-time.After(leaveWithin):
+	}
+	return nil
+}
+
+// serve reads until in ends and returns when all it started has ended.
+func (s *server) serve(ctx context.Context, in io.Reader) error {
+	ctx, cancel := context.WithCancel(ctx)
+	err := s.read(ctx, wire.NewLineReader(in, maxLine))
 	cancel()
 	s.calls.Wait()
-	if ctx.Err() != nil || errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return fmt.Errorf("read: %w", err)
