@@ -45,10 +45,20 @@ func TestSettings_AreReadWithTheirDefaults(t *testing.T) {
 
 func TestSettings_BadValuesAreRefused(t *testing.T) {
 	for _, c := range []struct{ name, value string }{
-		{SettingGatewayAutostart, "yes"}, {SettingGatewayAddr, "0.0.0.0:1"}, {SettingGatewayAddr, "example.com:1"},
-		{SettingGatewayAddr, "localhost"}, {SettingGatewayAddr, "localhost:70000"}, {SettingGatewayAddr, "localhost:http"},
-		{SettingGatewayAddr, ":45818"}, {SettingPoolIdleTimeout, "-5m"}, {SettingPoolIdleTimeout, "5"}, {SettingPoolIdleTimeout, ""},
-		{SettingGatewayPageSize, "-1"}, {SettingGatewayPageSize, "many"}, {SettingLogLevel, "INFO"}, {SettingLogLevel, "trace"},
+		{SettingGatewayAutostart, "yes"},
+		{SettingGatewayAddr, "0.0.0.0:1"},
+		{SettingGatewayAddr, "example.com:1"},
+		{SettingGatewayAddr, "localhost"},
+		{SettingGatewayAddr, "localhost:70000"},
+		{SettingGatewayAddr, "localhost:http"},
+		{SettingGatewayAddr, ":45818"},
+		{SettingPoolIdleTimeout, "-5m"},
+		{SettingPoolIdleTimeout, "5"},
+		{SettingPoolIdleTimeout, ""},
+		{SettingGatewayPageSize, "-1"},
+		{SettingGatewayPageSize, "many"},
+		{SettingLogLevel, "INFO"},
+		{SettingLogLevel, "trace"},
 	} {
 		s, ok := FindSetting(c.name)
 		if !ok {
@@ -73,8 +83,11 @@ func TestFindCycle(t *testing.T) {
 		return m
 	}
 	sets := []FeatureSet{
-		{ID: "a", Name: "A"}, {ID: "b", Name: "B", Members: nested("c")}, {ID: "c", Name: "C", Members: nested("a")},
-		{ID: "d", Name: "D", Members: nested("e", "b")}, {ID: "e", Name: "E"},
+		{ID: "a", Name: "A"},
+		{ID: "b", Name: "B", Members: nested("c")},
+		{ID: "c", Name: "C", Members: nested("a")},
+		{ID: "d", Name: "D", Members: nested("e", "b")},
+		{ID: "e", Name: "E"},
 	}
 	for _, c := range []struct {
 		set  FeatureSetID

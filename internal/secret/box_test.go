@@ -141,11 +141,14 @@ func TestValue_IsNeverPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := log.String() + string(asJSON) + v.String() + fmt.Sprint(v, h, &h, []Value{v}, map[string]Value{"k": v}) +
-		fmt.Errorf("wrap %v", v).Error()
+	var all strings.Builder
+	fmt.Fprint(&all, log.String(), string(asJSON), v.String(), v, h, &h, []Value{v}, map[string]Value{"k": v}, fmt.Errorf("wrap %v", v))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		out += fmt.Sprintf(verb, v) + fmt.Sprintf(verb, h) + fmt.Sprintf(verb, &h)
+		fmt.Fprintf(&all, verb, v)
+		fmt.Fprintf(&all, verb, h)
+		fmt.Fprintf(&all, verb, &h)
 	}
+	out := all.String()
 	if strings.Contains(out, canary) || strings.Contains(out, fmt.Sprintf("%x", canary)) {
 		t.Errorf("the secret is in: %s", out)
 	}

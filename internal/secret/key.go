@@ -27,7 +27,7 @@ const (
 	keychainAccount = "/kek/1"
 
 	// credentialName is the file in $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=).
-	credentialName = "mcpmux-master-key"
+	credentialName = "mcpmux-master-key" //nolint:gosec // It is the name of a file.
 	// keyFileVariable names a file that holds the key.
 	keyFileVariable = "MCPMUX_MASTER_KEY_FILE"
 	// keyFileName is the key file in the data folder.

@@ -49,6 +49,7 @@ func (c *chain) Set(service, account, text string) error {
 }
 
 func options(t *testing.T, k Keychain) KeyOptions {
+	t.Helper()
 	return KeyOptions{DataDir: t.TempDir(), Install: "install", Keychain: k}
 }
 

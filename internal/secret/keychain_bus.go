@@ -31,18 +31,17 @@ func reachable() bool {
 // absent says whether err means that there is no Secret Service, in contrast to one that is locked: no bus
 // answers at the address, or nothing on the bus provides the service.
 func absent(err error) bool {
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 		return true
 	}
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 		return true
 	}
-	var answer dbus.Error
-	var pointer *dbus.Error
-	if errors.As(err, &pointer) {
-		answer = *pointer
-	} else if !errors.As(err, &answer) {
+	answer, ok := errors.AsType[dbus.Error](err)
+	if pointer, is := errors.AsType[*dbus.Error](err); is {
+		answer, ok = *pointer, true
+	}
+	if !ok {
 		return false
 	}
 	// D-Bus specification, "Standard errors".

@@ -26,7 +26,7 @@ func readKey(path string, forbidden fs.FileMode) ([32]byte, error) {
 	if err != nil {
 		return [32]byte{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil {
 		return [32]byte{}, err

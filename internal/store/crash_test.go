@@ -16,16 +16,18 @@ import (
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
-// crashVariable makes the test binary a writer that never stops, on the database file it names.
-const crashVariable = "MCPMUX_TEST_CRASH_DATABASE"
+// crashVariable makes the test binary a writer that never stops, on crashFile in its working folder.
+const (
+	crashVariable = "MCPMUX_TEST_CRASH"
+	crashFile     = "mcpmux.db"
+)
 
 // TestCrashWriter is the child process of TestStore_KilledInTheMiddleLosesNothingCommitted.
 func TestCrashWriter(t *testing.T) {
-	path := os.Getenv(crashVariable)
-	if path == "" {
+	if os.Getenv(crashVariable) == "" {
 		t.Skip("it runs as a child of another test")
 	}
-	s, err := Open(bg, path, slog.New(slog.DiscardHandler))
+	s, err := Open(bg, crashFile, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,15 +43,19 @@ func TestCrashWriter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Println("committed", rev)
+		if _, err := fmt.Fprintln(os.Stdout, "committed", rev); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
 func TestStore_KilledInTheMiddleLosesNothingCommitted(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "mcpmux.db")
+	dir := t.TempDir()
+	path := filepath.Join(dir, crashFile)
 	for round := range 3 {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestCrashWriter$")
-		cmd.Env = append(os.Environ(), crashVariable+"="+path)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), crashVariable+"=1")
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

@@ -49,7 +49,8 @@ func TestStore_NamesAreUniqueWhateverTheirCase(t *testing.T) {
 	f.refused(mcpmux.CodeConflict, "already")(only(f.CreateFeatureSet(bg, home, "all")))
 	f.refused(mcpmux.CodeConflict, "already")(only(f.CreateClient(bg, NewClient{Name: "CURSOR", Mode: mcpmux.ModeFollow})))
 	f.refused(mcpmux.CodeConflict, "already")(only(f.CreateServer(bg, NewServer{
-		Space: home, Alias: "gh", Definition: mcpmux.Definition{Transport: "stdio", Command: "x"}})))
+		Space: home, Alias: "gh", Definition: mcpmux.Definition{Transport: "stdio", Command: "x"},
+	})))
 	// Each Space has names of its own; a Space may change the case of its own name.
 	work := f.space("Work")
 	f.set(work, "Mine")
@@ -68,7 +69,8 @@ func TestStore_UnfitNamesAreRefused(t *testing.T) {
 	f.refused(mcpmux.CodeInvalid, "server:")(only(f.CreateFeatureSet(bg, home, "SERVER:mine")))
 	for _, alias := range []string{"", "-a", "_a", "A", "a b", "a/b", "é", strings.Repeat("a", 33), "a\n"} {
 		f.refused(mcpmux.CodeInvalid, "alias")(only(f.CreateServer(bg, NewServer{
-			Space: home, Alias: alias, Definition: mcpmux.Definition{Transport: "stdio", Command: "x"}})))
+			Space: home, Alias: alias, Definition: mcpmux.Definition{Transport: "stdio", Command: "x"},
+		})))
 	}
 	f.server(home, strings.Repeat("a", 32))
 	f.server(home, "0_-")
@@ -261,7 +263,8 @@ func TestStore_MembersOfAnotherSpaceAreRefused(t *testing.T) {
 	c := f.client("Cursor", mcpmux.ModeFollow, "")
 	f.refused(mcpmux.CodeInvalid, "another Space")(f.AddGrant(bg, mcpmux.Grant{Client: c.ID, Space: home, Set: other}))
 	f.refused(mcpmux.CodeInvalid, "another Space")(only(f.CreateClient(bg, NewClient{
-		Name: "X", Mode: mcpmux.ModeFollow, Grants: []mcpmux.Grant{{Space: home, Set: other}}})))
+		Name: "X", Mode: mcpmux.ModeFollow, Grants: []mcpmux.Grant{{Space: home, Set: other}},
+	})))
 	if len(f.state().Clients) != 1 {
 		t.Error("a Client with a bad grant was made")
 	}
@@ -271,9 +274,18 @@ func TestStore_UnfitMembersAreRefused(t *testing.T) {
 	f := newStore(t)
 	set := f.set(f.home(), "Mine")
 	for _, m := range []mcpmux.Member{
-		{}, {Kind: "thing", Server: "a", Name: "b"}, {Kind: "server"}, {Kind: "server", Server: "a", Name: "b"}, {Kind: "server", Server: "A"},
-		{Kind: "tool", Server: "a"}, {Kind: "tool", Name: "a"}, {Kind: "tool", Server: "a", Name: "b", Set: set}, {Kind: "set"},
-		{Kind: "set", Set: set, Server: "a"}, {Kind: "server", Server: "[a]"}, {Kind: "tool", Server: "a", Name: strings.Repeat("x", 5000)},
+		{},
+		{Kind: "thing", Server: "a", Name: "b"},
+		{Kind: "server"},
+		{Kind: "server", Server: "a", Name: "b"},
+		{Kind: "server", Server: "A"},
+		{Kind: "tool", Server: "a"},
+		{Kind: "tool", Name: "a"},
+		{Kind: "tool", Server: "a", Name: "b", Set: set},
+		{Kind: "set"},
+		{Kind: "set", Set: set, Server: "a"},
+		{Kind: "server", Server: "[a]"},
+		{Kind: "tool", Server: "a", Name: strings.Repeat("x", 5000)},
 	} {
 		f.refused(mcpmux.CodeInvalid, "")(f.AddMembers(bg, set, []mcpmux.Member{m}))
 	}
@@ -409,8 +421,10 @@ func TestStore_DeclinedQuestionIsAskedAgainWhenAnotherSpaceBecomesActive(t *test
 func TestStore_DeletedClientTakesItsKeysAndGrants(t *testing.T) {
 	f := newStore(t)
 	home := f.home()
-	c, rev, err := f.CreateClient(bg, NewClient{Name: "Cursor", Mode: mcpmux.ModeFollow, Approved: true,
-		Grants: []mcpmux.Grant{{Space: home, Set: f.setByName(home, "All").ID}}})
+	c, rev, err := f.CreateClient(bg, NewClient{
+		Name: "Cursor", Mode: mcpmux.ModeFollow, Approved: true,
+		Grants: []mcpmux.Grant{{Space: home, Set: f.setByName(home, "All").ID}},
+	})
 	f.wrote(rev, err)
 	later := time.Now().Add(time.Hour)
 	k1, rev, err := f.CreateKey(bg, c.ID, [32]byte{1}, "mm_key_a", &later)

@@ -151,8 +151,9 @@ func describe(ctx context.Context, t *tx, m mcpmux.Member) string {
 		return "that set"
 	case mcpmux.MemberServer:
 		return "server:" + m.Server
+	default:
+		return string(m.Kind) + ":" + m.Server + "/" + m.Name
 	}
-	return string(m.Kind) + ":" + m.Server + "/" + m.Name
 }
 
 // memberWrite is what every write of members begins with: the set takes members, and each member is well

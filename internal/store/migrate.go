@@ -102,7 +102,7 @@ func appliedMigrations(ctx context.Context, w *sql.DB) ([]migration, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	var all []migration
 	for rows.Next() {
 		var m migration
@@ -119,7 +119,7 @@ func apply(ctx context.Context, w *sql.DB, m migration) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // after Commit it does nothing
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
 	if _, err := tx.ExecContext(ctx, m.text); err != nil {
 		return err
 	}

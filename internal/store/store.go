@@ -138,7 +138,7 @@ func (s *Store) write(ctx context.Context, f func(context.Context, *tx) error) (
 	if err != nil {
 		return 0, err
 	}
-	defer raw.Rollback() // after Commit it does nothing
+	defer func() { _ = raw.Rollback() }() // after Commit it does nothing
 	t := &tx{sql: raw, store: s, now: now()}
 	if err := f(ctx, t); err != nil {
 		return 0, err
@@ -164,7 +164,7 @@ func (s *Store) read(ctx context.Context, f func(context.Context, *tx) error) er
 	if err != nil {
 		return err
 	}
-	defer raw.Rollback() // nothing was written
+	defer func() { _ = raw.Rollback() }() // nothing was written
 	return f(ctx, &tx{sql: raw, store: s, now: now()})
 }
 
@@ -198,7 +198,7 @@ func (t *tx) each(ctx context.Context, scan func(*sql.Rows) error, query string,
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return err

@@ -38,8 +38,12 @@ func TestStore_ValuesAreReplacedPutAndDropped(t *testing.T) {
 	if diff := cmp.Diff(want, f.values(srv.ID)); diff != "" {
 		t.Error(diff)
 	}
-	names := []mcpmux.ValueName{{Kind: "env", Name: "TOKEN", Secret: true}, {Kind: "env", Name: "MODE"},
-		{Kind: "header", Name: "X-Key", Secret: true}, {Kind: "input", Name: "id", Secret: true}}
+	names := []mcpmux.ValueName{
+		{Kind: "env", Name: "TOKEN", Secret: true},
+		{Kind: "env", Name: "MODE"},
+		{Kind: "header", Name: "X-Key", Secret: true},
+		{Kind: "input", Name: "id", Secret: true},
+	}
 	if diff := cmp.Diff(names, f.state().Servers[0].Values); diff != "" {
 		t.Error(diff)
 	}
