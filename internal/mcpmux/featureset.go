@@ -51,7 +51,8 @@ type Member struct {
 	Kind    MemberKind `json:"kind"`
 	// Server is an alias, or a glob over aliases (path.Match syntax without classes: * and ?).
 	Server string `json:"server,omitempty"`
-	// Name is a Feature's own name, or a glob over names; * also matches '/'.
+	// Name is a Feature's own name, or a glob over names; * also matches '/'. A backslash makes the character
+	// after it plain (catalog.Literal writes a name that way: a URI may have a '?').
 	Name string `json:"name,omitempty"`
 	// Set is the nested FeatureSet of a MemberSet.
 	Set FeatureSetID `json:"set_id,omitempty"`
