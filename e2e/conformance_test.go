@@ -33,6 +33,7 @@ func TestConformance_Modern(t *testing.T) { conformance(t, modernVersion, 37) }
 // conformance runs the scenarios that a revision requires of a server against the gateway's transparent
 // endpoint of one server, and wants all of them to pass.
 func conformance(t *testing.T, revision string, required int) {
+	t.Helper()
 	server := filepath.Join(t.TempDir(), "everything-server"+exeSuffix())
 	if out, err := exec.Command("go", "build", "-o", server, everythingServer).CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", everythingServer, err, out)

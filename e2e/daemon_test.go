@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -88,7 +89,7 @@ func Start(t *testing.T, o Options) *Daemon {
 // socket has at most 104 bytes on some systems.
 func shortTempDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "mm")
+	dir, err := os.MkdirTemp("", "mm") //nolint:usetesting // the path of t.TempDir holds the name of the test: too long.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +231,7 @@ func (d *Daemon) RunCLI(stdin string, args ...string) (out, errText string, code
 	ctx, cancel := context.WithTimeout(context.Background(), cliTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(d.env[:len(d.env):len(d.env)], "MCPMUX_DATA_DIR="+d.Dir)
+	cmd.Env = append(slices.Clip(d.env), "MCPMUX_DATA_DIR="+d.Dir)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -71,7 +71,7 @@ func startHTTP(t *testing.T, addr, name string, args ...string) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		resp, err := http.Get("http://" + addr) //nolint:noctx // loopback, and the process ends with the test.
+		resp, err := http.Get("http://" + addr)
 		if err == nil {
 			_ = resp.Body.Close()
 			return

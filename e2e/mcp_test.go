@@ -186,7 +186,7 @@ func (m *MCP) Legacy(method, params string) *Reply {
 func (m *MCP) Listen() <-chan json.RawMessage {
 	m.t.Helper()
 	ctx, cancel := context.WithCancel(m.t.Context())
-	resp, err := m.do(ctx, http.MethodGet, nil, nil)
+	resp, err := m.do(ctx, http.MethodGet, nil, nil) //nolint:bodyclose // the goroutine below closes it.
 	if err != nil {
 		cancel()
 		m.t.Fatal(err)

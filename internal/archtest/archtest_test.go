@@ -48,6 +48,7 @@ var arrows = map[string][]string{
 	"internal/archtest":    {},
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
 	"e2e":                  {},
+	"bench":                {},
 }
 
 // homes says, for each third-party module that the product is built with, where it may be imported. It is
