@@ -49,7 +49,6 @@ var arrows = map[string][]string{
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
 	"e2e":                  {}, // drives the built binary, and knows nothing of its inside
 	"bench":                {}, // likewise
-	"bench":                {},
 }
 
 // homes says, for each third-party module that the product is built with, where it may be imported. It is
