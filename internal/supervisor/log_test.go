@@ -44,7 +44,8 @@ func TestServerLog_ValuesOfTheServerAreRedacted(t *testing.T) {
 	l.hide(newScrubber([]Value{
 		value(mcpmux.ValueEnv, "TOKEN", `s3cret"token`, true), value(mcpmux.ValueHeader, "X", `s3cret"token/longer`, true),
 		value(mcpmux.ValueInput, "KEY", "-----BEGIN KEY-----\nabcdefghij\n-----END KEY-----\n", true),
-		value(mcpmux.ValueEnv, "DEBUG", "true", false),
+		value(mcpmux.ValueEnv, "DEBUG", "true", false), value(mcpmux.ValueHeader, "Authorization", "Bearer abc-def-ghi", true),
+		value(mcpmux.ValueEnv, "DB", "postgres://me:passw0rd@db/x", true),
 	}))
 	for text, want := range map[string]string{
 		`got s3cret"token!`:                             "got [redacted]!",
@@ -52,6 +53,8 @@ func TestServerLog_ValuesOfTheServerAreRedacted(t *testing.T) {
 		`{"t":"s3cret\"token"}`:                         `{"t":"[redacted]"}`,
 		"GET /?t=s3cret%22token":                        "GET /?t=[redacted]",
 		"key line abcdefghij":                           "key line [redacted]",
+		"token abc-def-ghi of Bearer":                   "token [redacted] of Bearer",
+		"login of me with passw0rd":                     "login of me with [redacted]",
 		"debug is true":                                 "debug is true",
 		strings.Repeat("x", maxLine-4) + `s3cret"token`: strings.Repeat("x", maxLine-4) + "[red …",
 	} {

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
 // minSecret is the shortest value that is looked for in a text. Shorter ones are words ("true", "8080"), and
@@ -18,11 +20,11 @@ const redacted = "[redacted]"
 // scrubber takes the values of a Server out of texts. Its zero value changes nothing.
 type scrubber struct{ replacer *strings.Replacer }
 
-// newScrubber knows each value as it is, line by line, and as it looks inside a JSON string and a URL.
+// newScrubber knows each value as it is, part by part, and as it looks inside a JSON string and a URL.
 func newScrubber(values ...[]Value) scrubber {
 	var forms []string
 	for _, v := range slices.Concat(values...) {
-		for _, part := range append(strings.Split(v.Text, "\n"), v.Text) {
+		for _, part := range parts(v) {
 			part = strings.TrimSpace(part)
 			if len(part) < minSecret {
 				continue
@@ -43,6 +45,21 @@ func newScrubber(values ...[]Value) scrubber {
 		pairs = append(pairs, f, redacted)
 	}
 	return scrubber{strings.NewReplacer(pairs...)}
+}
+
+// parts is a value and what of it may be written alone: a line of it, the credentials of a header without their
+// scheme, the password of a URL.
+func parts(v Value) []string {
+	all := append(strings.Split(v.Text, "\n"), v.Text)
+	if _, credentials, ok := strings.Cut(v.Text, " "); ok && v.Kind == mcpmux.ValueHeader {
+		all = append(all, credentials)
+	}
+	if u, err := url.Parse(v.Text); err == nil && u.User != nil {
+		if password, ok := u.User.Password(); ok {
+			all = append(all, password)
+		}
+	}
+	return all
 }
 
 func (s scrubber) text(t string) string {

@@ -34,10 +34,18 @@ func (w *worker) listSoon() {
 	w.after(&w.relist, d, func() { w.examine(0) })
 }
 
+// busyError is a ping without an answer from a server that was at work when it came, or is now.
+type busyError struct{ error }
+
 func pingOnce(ctx context.Context, conn *backend.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	return conn.Ping(ctx)
+	busy := conn.InFlight() > 0
+	err := conn.Ping(ctx)
+	if err != nil && (busy || conn.InFlight() > 0) {
+		return busyError{err}
+	}
+	return err
 }
 
 func (w *worker) pingNow() {
@@ -68,8 +76,9 @@ func (w *worker) pinged(conn *backend.Conn, err error) {
 		w.after(&w.ping, pingInterval, w.tick)
 		return
 	}
-	w.misses++
-	if w.misses >= maxMisses && conn.InFlight() == 0 {
+	if errors.As(err, new(busyError)) {
+		w.misses = 0
+	} else if w.misses++; w.misses >= maxMisses {
 		w.s.pool.Discard(w.key, conn, errSilent)
 		return
 	}
