@@ -1,0 +1,328 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/protocol"
+	"github.com/mcpmux/mcpmux/internal/wire"
+)
+
+// Conn is one live MCP connection to a Server.
+type Conn struct {
+	spec   Spec
+	opt    Options
+	log    *slog.Logger
+	tr     transport
+	about  mcpmux.About // set by the greeting, constant afterwards
+	modern bool
+	ids    atomic.Int64
+	done   chan struct{}
+
+	// mu guards the following.
+	mu      sync.Mutex
+	err     error // why the connection is gone
+	closed  bool
+	pending map[int64]*pendingCall
+	asks    map[string]context.CancelFunc // the Server's requests being answered, by raw id
+	level   int                           // rank of the log level asked for, -1 for none
+	listen  *listenState                  // modern only
+	waiting map[int64]*listenStream       // listen requests to be acknowledged
+	tasks   sync.WaitGroup                // goroutines besides the transport's
+}
+
+// transport moves messages. Both kinds report an end of theirs by Conn.lost.
+type transport interface {
+	// call sends a request and returns the response.
+	call(ctx context.Context, p *pendingCall, raw []byte) (wire.Message, error)
+	// send sends a message that has no response.
+	send(ctx context.Context, raw []byte) error
+	close() error
+	pid() int
+}
+
+// Sink takes what a Server sends in the course of one call.
+type Sink interface {
+	// Notify delivers a notification that belongs to the call, with the client's own progress token. It is
+	// called by the connection's reader and must not block; raw is valid only during the call.
+	Notify(raw []byte)
+	// Ask puts a Server's request to the client and returns its response. It is called in a goroutine of its
+	// own; ctx ends with the call or when the Server withdraws the request.
+	Ask(ctx context.Context, req wire.Message) (wire.Message, error)
+}
+
+// Call is one request of a client.
+type Call struct {
+	// Message is the client's request, unchanged; Edits are what the gateway changes in it, sorted.
+	Message wire.Message
+	Edits   []wire.Edit
+	// Token is the client's progress token in Message, if any.
+	Token wire.Span
+	// Name is the final target, for the Mcp-Name header.
+	Name string
+	// Header are the Mcp-Param headers.
+	Header [][2]string
+	// Caps is what the client can be asked.
+	Caps protocol.Capabilities
+	// Sink may be nil: then nothing is delivered and questions are refused.
+	Sink Sink
+	// Exclusive says that the caller has the connection to itself.
+	Exclusive bool
+}
+
+// pendingCall is a request in flight.
+type pendingCall struct {
+	id     int64
+	call   *Call // nil for a request of our own
+	method string
+	name   string
+	answer chan wire.Message
+	ctx    context.Context //nolint:containedctx // ends with the call; questions it causes end with it
+}
+
+func newConn(spec Spec, opt Options) *Conn {
+	opt.Events.fill()
+	if opt.MaxMessage == 0 {
+		opt.MaxMessage = defaultMaxMessage
+	}
+	if opt.Capabilities == "" {
+		opt.Capabilities = protocol.FullProfile
+	}
+	if len(opt.ClientInfo) == 0 {
+		opt.ClientInfo = []byte(`{"name":"mcpmux","version":"0"}`)
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Transport == nil {
+		opt.Transport = NewTransport()
+	}
+	return &Conn{
+		spec: spec, opt: opt, log: opt.Log.With("server", spec.Alias), done: make(chan struct{}),
+		pending: make(map[int64]*pendingCall), asks: make(map[string]context.CancelFunc), level: -1, waiting: make(map[int64]*listenStream),
+	}
+}
+
+// About is what the Server said of itself when it was greeted.
+func (c *Conn) About() mcpmux.About { return c.about }
+
+// Modern says whether the Server speaks the stateless era.
+func (c *Conn) Modern() bool { return c.modern }
+
+// Done is closed once the connection is gone; Err then says why.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err is why the connection is gone: nil while it lives and after Close.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// PID is the process id of a stdio Server, else 0.
+func (c *Conn) PID() int { return c.tr.pid() }
+
+// InFlight counts the clients' requests that wait for an answer.
+func (c *Conn) InFlight() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, p := range c.pending {
+		if p.call != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Close ends the connection and waits until its process is gone. It may be called more than once.
+func (c *Conn) Close() error {
+	c.lost(nil)
+	err := c.tr.close()
+	c.tasks.Wait()
+	return err
+}
+
+// lost marks the connection as gone, once: calls in flight fail with why.
+func (c *Conn) lost(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.closed, c.err = true, why
+	close(c.done)
+}
+
+// gone is the error of a call that met the end of the connection.
+func (c *Conn) gone() error {
+	if err := c.Err(); err != nil {
+		return &ClosedError{Reason: "the connection to the server was lost", Err: err}
+	}
+	return &ClosedError{Reason: "the connection to the server was closed"}
+}
+
+// register makes a request known as in flight.
+func (c *Conn) register(ctx context.Context, call *Call, method, name string) (*pendingCall, func(), error) {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &pendingCall{id: c.ids.Add(1), call: call, method: method, name: name, answer: make(chan wire.Message, 1), ctx: ctx}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		cancel()
+		return nil, nil, &ClosedError{Reason: "the connection to the server was closed"}
+	}
+	c.pending[p.id] = p
+	return p, func() {
+		cancel()
+		c.mu.Lock()
+		delete(c.pending, p.id)
+		c.mu.Unlock()
+	}, nil
+}
+
+// Call sends a client's request, once, and returns the Server's response under the id of this connection.
+// When ctx ends the Server is told. A lost connection is a *ClosedError.
+func (c *Conn) Call(ctx context.Context, call *Call) (wire.Message, error) {
+	p, end, err := c.register(ctx, call, call.Message.Method, call.Name)
+	if err != nil {
+		return wire.Message{}, err
+	}
+	defer end()
+	return c.tr.call(p.ctx, p, c.rewrite(p))
+}
+
+// rewrite is the client's message with our id, our progress token and the gateway's edits, in one splice.
+func (c *Conn) rewrite(p *pendingCall) []byte {
+	var (
+		room  [8]wire.Edit
+		digit [20]byte
+	)
+	id := strconv.AppendInt(digit[:0], p.id, 10)
+	edits := append(room[:0], p.call.Edits...)
+	edits = append(edits, wire.Edit{Span: p.call.Message.ID, Text: id})
+	if p.call.Token.OK() {
+		edits = append(edits, wire.Edit{Span: p.call.Token, Text: id})
+	}
+	slices.SortFunc(edits, func(a, b wire.Edit) int { return a.Start - b.Start })
+	return wire.Splice(make([]byte, 0, len(p.call.Message.Raw)+96), p.call.Message.Raw, edits)
+}
+
+// Request sends a request of our own and returns the response, which may be an error response.
+func (c *Conn) Request(ctx context.Context, method string, params []byte) (wire.Message, error) {
+	p, end, err := c.register(ctx, nil, method, "")
+	if err != nil {
+		return wire.Message{}, err
+	}
+	defer end()
+	return c.tr.call(p.ctx, p, wire.NewRequest(p.id, method, c.ownParams(params)))
+}
+
+// ownParams adds what the modern era wants in every request.
+func (c *Conn) ownParams(params []byte) []byte {
+	if !c.modern {
+		return params
+	}
+	if len(params) == 0 {
+		params = []byte("{}")
+	}
+	edit := wire.SetMember(params, wire.Span{Start: 0, End: len(params)}, "_meta", c.ownMeta())
+	return wire.Splice(nil, params, []wire.Edit{edit})
+}
+
+// ownMeta is the _meta of our own requests.
+func (c *Conn) ownMeta() []byte {
+	b := append([]byte(`{"`+protocol.MetaVersion+`":"`), protocol.Newest...)
+	b = append(append(b, `","`+protocol.MetaCapabilities+`":`...), c.opt.Capabilities...)
+	b = append(append(b, `,"`+protocol.MetaClientInfo+`":`...), c.opt.ClientInfo...)
+	return append(b, '}')
+}
+
+// result is the result of one of our own requests, an *RPCError where the Server refused it.
+func (c *Conn) result(ctx context.Context, method string, params []byte) ([]byte, error) {
+	m, err := c.Request(ctx, method, params)
+	if err != nil {
+		return nil, err
+	}
+	if m.Kind == wire.Error {
+		return nil, rpcError(m)
+	}
+	return m.Bytes(m.Result), nil
+}
+
+func rpcError(m wire.Message) *RPCError {
+	var e struct {
+		Code    json.Number `json:"code"`
+		Message string      `json:"message"`
+	}
+	if err := json.Unmarshal(m.Bytes(m.Error), &e); err != nil {
+		return &RPCError{Message: "the server answered with a malformed error"}
+	}
+	code, _ := e.Code.Int64() // 0 where it is no integer
+	return &RPCError{Code: int(code), Message: e.Message}
+}
+
+// Ping asks the Server whether it is there: ping, or server/discover in the modern era, which has no ping.
+// An error response is an answer too.
+func (c *Conn) Ping(ctx context.Context) error {
+	method := "ping"
+	if c.modern {
+		method = "server/discover"
+	}
+	_, err := c.Request(ctx, method, nil)
+	return err
+}
+
+// WantLevel asks for log messages of at least this level, unless the Server was asked for as many already.
+// Levels are not lowered again: who shares the connection filters.
+func (c *Conn) WantLevel(ctx context.Context, level string) error {
+	rank, ok := protocol.LogLevel(level)
+	if !ok || c.modern || !c.has("logging") {
+		return nil
+	}
+	c.mu.Lock()
+	enough := c.level >= 0 && c.level <= rank
+	if !enough {
+		c.level = rank
+	}
+	c.mu.Unlock()
+	if enough {
+		return nil
+	}
+	_, err := c.result(ctx, "logging/setLevel", append(append([]byte(`{"level":`), wire.Quote(level)...), '}'))
+	return err
+}
+
+// has says whether the Server declared a capability.
+func (c *Conn) has(name string) bool {
+	var found [1]wire.Span
+	caps := c.about.Capabilities
+	err := wire.Find(caps, wire.Span{Start: 0, End: len(caps)}, []string{name}, found[:])
+	return err == nil && found[0].OK()
+}
+
+// Subscribe asks for updates of a resource. The caller counts references.
+func (c *Conn) Subscribe(ctx context.Context, uri string) error {
+	if c.modern {
+		return c.listenTo(ctx, uri, true)
+	}
+	_, err := c.result(ctx, "resources/subscribe", uriParams(uri))
+	return err
+}
+
+// Unsubscribe takes Subscribe back.
+func (c *Conn) Unsubscribe(ctx context.Context, uri string) error {
+	if c.modern {
+		return c.listenTo(ctx, uri, false)
+	}
+	_, err := c.result(ctx, "resources/unsubscribe", uriParams(uri))
+	return err
+}
+
+func uriParams(uri string) []byte { return append(append([]byte(`{"uri":`), wire.Quote(uri)...), '}') }

@@ -1,0 +1,260 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/protocol"
+	"github.com/mcpmux/mcpmux/internal/wire"
+)
+
+// listenState is the one subscriptions/listen stream of a connection to a modern Server. It carries the union
+// of what all clients want, and is replaced by a new one before the old one ends.
+type listenState struct {
+	// turn is held while the stream is replaced.
+	turn sync.Mutex
+	uris map[string]struct{} // guarded by turn
+	live *listenStream       // guarded by Conn.mu
+}
+
+// listenStream is one listen request.
+type listenStream struct {
+	id     int64
+	acked  chan struct{}
+	ack    sync.Once
+	ended  chan struct{}
+	cancel context.CancelFunc
+}
+
+const (
+	// listenAck is how long the Server has to acknowledge a listen request.
+	listenAck = 10 * time.Second
+
+	// listenRetry bounds the pause before a broken stream is opened again.
+	listenRetry = 30 * time.Second
+)
+
+// filter is the SubscriptionFilter of the stream, nil where there is nothing to hear.
+func (c *Conn) filter(uris map[string]struct{}) []byte {
+	f := make(map[string]any)
+	for name, key := range map[string]string{"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"} {
+		if string(c.capabilityObject(name)["listChanged"]) == "true" {
+			f[key] = true
+		}
+	}
+	if len(uris) > 0 {
+		f["resourceSubscriptions"] = slices.Sorted(maps.Keys(uris))
+	}
+	if len(f) == 0 {
+		return nil
+	}
+	text, _ := json.Marshal(map[string]any{"notifications": f}) // strings and booleans always marshal
+	return text
+}
+
+// startListening opens the first stream in the background: a Server without one is a Server all the same.
+func (c *Conn) startListening() {
+	c.mu.Lock()
+	c.listen = &listenState{uris: make(map[string]struct{})}
+	c.tasks.Add(1)
+	c.mu.Unlock()
+	go func() {
+		defer c.tasks.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), listenAck)
+		defer cancel()
+		c.listen.turn.Lock()
+		defer c.listen.turn.Unlock()
+		if err := c.replaceListen(ctx); err != nil {
+			c.log.Debug("subscriptions/listen was not acknowledged", "err", err)
+		}
+	}()
+}
+
+// listenTo changes the resources that the stream hears of.
+func (c *Conn) listenTo(ctx context.Context, uri string, on bool) error {
+	l := c.listen
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	if on {
+		l.uris[uri] = struct{}{}
+	} else {
+		delete(l.uris, uri)
+	}
+	err := c.replaceListen(ctx)
+	if err != nil && on {
+		delete(l.uris, uri)
+	}
+	return err
+}
+
+// replaceListen opens a stream with the present filter and, once that is acknowledged, ends the one before.
+// The caller holds the turn.
+func (c *Conn) replaceListen(ctx context.Context) error {
+	params := c.filter(c.listen.uris)
+	var next *listenStream
+	if params != nil {
+		var err error
+		if next, err = c.openListen(params); err != nil {
+			return err
+		}
+		select {
+		case <-next.acked:
+		case <-next.ended:
+			return &ClosedError{Reason: "the server ended the subscription at once"}
+		case <-ctx.Done():
+			next.cancel()
+			return ctx.Err()
+		case <-c.done:
+			return c.gone()
+		}
+	}
+	c.mu.Lock()
+	old := c.listen.live
+	c.listen.live = next
+	c.mu.Unlock()
+	if old != nil {
+		old.cancel()
+	}
+	if next != nil {
+		c.watchListen(next)
+	}
+	return nil
+}
+
+// openListen sends a listen request.
+func (c *Conn) openListen(params []byte) (*listenStream, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p, end, err := c.register(ctx, nil, "subscriptions/listen", "")
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	s := &listenStream{id: p.id, acked: make(chan struct{}), ended: make(chan struct{}), cancel: cancel}
+	c.mu.Lock()
+	c.waiting[s.id] = s
+	c.tasks.Add(1)
+	c.mu.Unlock()
+	raw := wire.NewRequest(p.id, p.method, c.ownParams(params))
+	go func() {
+		defer c.tasks.Done()
+		defer cancel()
+		defer end()
+		defer close(s.ended)
+		go func() { // the end of the connection ends the stream
+			select {
+			case <-c.done:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		c.runListen(ctx, p, s, raw)
+	}()
+	return s, nil
+}
+
+// runListen lasts as long as the stream.
+func (c *Conn) runListen(ctx context.Context, p *pendingCall, s *listenStream, raw []byte) {
+	h, ok := c.tr.(*httpConn)
+	if !ok {
+		if err := c.tr.send(ctx, raw); err != nil {
+			return
+		}
+		select {
+		case <-p.answer:
+		case <-ctx.Done():
+			c.cancelled(p.id)
+		}
+		return
+	}
+	resp, err := h.post(ctx, raw, p)
+	if err != nil {
+		return
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || !isEventStream(resp.Header.Get("Content-Type")) {
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // lets the connection be used again
+		return
+	}
+	var at cursor
+	_, _, _ = h.events(resp.Body, p, &at) // it ends with an error by nature
+}
+
+// acknowledged notes the first message of a listen stream.
+func (c *Conn) acknowledged(m wire.Message) {
+	meta := c.param(m, "_meta")
+	var found [1]wire.Span
+	if err := wire.Find(m.Raw, meta, []string{protocol.MetaSubscription}, found[:]); err != nil {
+		return
+	}
+	id, err := strconv.ParseInt(string(m.Bytes(found[0])), 10, 64)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	s := c.waiting[id]
+	delete(c.waiting, id)
+	c.mu.Unlock()
+	if s != nil {
+		s.ack.Do(func() { close(s.acked) })
+	}
+}
+
+// watchListen opens the stream again when it breaks, with growing pauses.
+func (c *Conn) watchListen(s *listenStream) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.tasks.Add(1)
+	c.mu.Unlock()
+	go func() {
+		defer c.tasks.Done()
+		begun := time.Now()
+		<-s.ended
+		for pause := time.Second; ; pause = min(2*pause, listenRetry) {
+			if time.Since(begun) > listenRetry {
+				begun, pause = time.Now(), time.Second
+			}
+			if !c.isLive(s) || !c.rest(pause) {
+				return
+			}
+			if c.reopen(s) {
+				return
+			}
+		}
+	}()
+}
+
+func (c *Conn) isLive(s *listenStream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closed && c.listen.live == s
+}
+
+// rest waits, false where the connection ended meanwhile.
+func (c *Conn) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-c.done:
+		return false
+	}
+}
+
+func (c *Conn) reopen(s *listenStream) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), listenAck)
+	defer cancel()
+	c.listen.turn.Lock()
+	defer c.listen.turn.Unlock()
+	return !c.isLive(s) || c.replaceListen(ctx) == nil
+}

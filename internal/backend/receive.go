@@ -1,0 +1,267 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/wire"
+)
+
+// receive handles one message of the Server. origin is the call on whose HTTP stream it arrived, nil where
+// no stream says. A response is returned where it answers origin; others find their call by id.
+func (c *Conn) receive(raw []byte, origin *pendingCall) (answer wire.Message, done bool) {
+	m, err := wire.Parse(raw)
+	if err != nil {
+		c.opt.Events.Stderr("[not an MCP message] " + clip(raw))
+		return m, false
+	}
+	switch m.Kind {
+	case wire.Response, wire.Error:
+		return c.response(m, origin)
+	case wire.Notification:
+		c.notification(m, origin)
+	case wire.Request:
+		c.question(m, origin)
+	}
+	return m, false
+}
+
+func clip(b []byte) string {
+	const most = 300
+	if len(b) > most {
+		return string(b[:most]) + "…"
+	}
+	return string(b)
+}
+
+// response finds the call that a response answers. Unknown ids are late answers to cancelled calls, or
+// inventions: dropped either way.
+func (c *Conn) response(m wire.Message, origin *pendingCall) (wire.Message, bool) {
+	id, err := strconv.ParseInt(string(m.Bytes(m.ID)), 10, 64)
+	if err != nil {
+		return m, false
+	}
+	if origin != nil {
+		return m, id == origin.id
+	}
+	c.mu.Lock()
+	p := c.pending[id]
+	c.mu.Unlock()
+	if p == nil {
+		return m, false
+	}
+	m.Raw = append([]byte(nil), m.Raw...) // the reader's buffer is used again
+	select {
+	case p.answer <- m:
+	default: // answered already
+	}
+	return m, false
+}
+
+// notification passes on what belongs to a call and handles the rest.
+func (c *Conn) notification(m wire.Message, origin *pendingCall) {
+	switch m.Method {
+	case "notifications/progress":
+		c.progress(m)
+	case "notifications/message":
+		c.logMessage(m, origin)
+	case "notifications/cancelled":
+		c.withdrawn(m)
+	case "notifications/tools/list_changed":
+		c.opt.Events.ListChanged(mcpmux.KindTool)
+	case "notifications/prompts/list_changed":
+		c.opt.Events.ListChanged(mcpmux.KindPrompt)
+	case "notifications/resources/list_changed":
+		c.opt.Events.ListChanged(mcpmux.KindResource, mcpmux.KindTemplate)
+	case "notifications/resources/updated":
+		if uri, ok := c.stringParam(m, "uri"); ok {
+			c.opt.Events.Updated(uri, m.Raw)
+		}
+	case "notifications/subscriptions/acknowledged":
+		c.acknowledged(m)
+	default:
+		if origin != nil && origin.call != nil && origin.call.Sink != nil {
+			origin.call.Sink.Notify(m.Raw)
+		}
+	}
+}
+
+func (c *Conn) param(m wire.Message, name string) wire.Span {
+	var found [1]wire.Span
+	if err := wire.Find(m.Raw, m.Params, []string{name}, found[:]); err != nil {
+		return wire.Span{}
+	}
+	return found[0]
+}
+
+func (c *Conn) stringParam(m wire.Message, name string) (string, bool) {
+	return wire.String(m.Raw, c.param(m, name))
+}
+
+// progress goes to the call whose token it bears, under the client's own token. Tokens are ours, so that two
+// clients may both use 1; a token of a finished call is dropped.
+func (c *Conn) progress(m wire.Message) {
+	span := c.param(m, "progressToken")
+	id, err := strconv.ParseInt(string(m.Bytes(span)), 10, 64)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	p := c.pending[id]
+	c.mu.Unlock()
+	if p == nil || p.call == nil || p.call.Sink == nil || !p.call.Token.OK() {
+		return
+	}
+	token := p.call.Message.Bytes(p.call.Token)
+	p.call.Sink.Notify(wire.Splice(nil, m.Raw, []wire.Edit{{Span: span, Text: token}}))
+}
+
+// logMessage goes to the call it provably belongs to, and to the Server's own log in any case.
+func (c *Conn) logMessage(m wire.Message, origin *pendingCall) {
+	level, _ := c.stringParam(m, "level")
+	logger, _ := c.stringParam(m, "logger")
+	data := c.param(m, "data")
+	c.opt.Events.Log(level, logger, m.Bytes(data))
+	if p := c.owner(origin); p != nil && p.call.Sink != nil {
+		p.call.Sink.Notify(m.Raw)
+	}
+}
+
+// owner is the call that a message without a call's name on it belongs to: the one on whose stream it came;
+// else the one that holds the connection alone; else the only one in flight. Nil: nobody can tell, and nobody
+// guesses (docs/architecture.md, Who hears a Server's question).
+func (c *Conn) owner(origin *pendingCall) *pendingCall {
+	if origin != nil {
+		if origin.call == nil {
+			return nil
+		}
+		return origin
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var only *pendingCall
+	for _, p := range c.pending {
+		switch {
+		case p.call == nil:
+			continue
+		case p.call.Exclusive:
+			return p
+		case only != nil:
+			return nil
+		}
+		only = p
+	}
+	return only
+}
+
+// question handles a request of the Server.
+func (c *Conn) question(m wire.Message, origin *pendingCall) {
+	switch m.Method {
+	case "ping":
+		c.respond(wire.NewResult(m.Bytes(m.ID), []byte("{}")))
+		return
+	case "roots/list", "sampling/createMessage", "elicitation/create":
+	default:
+		c.refuse(m, wire.CodeMethodNotFound, "method "+m.Method+" is not known here")
+		return
+	}
+	p := c.owner(origin)
+	if p == nil && m.Method == "roots/list" && c.InFlight() == 0 {
+		// Many Servers ask at start, before any client is there: on a shared connection there are no roots.
+		c.respond(wire.NewResult(m.Bytes(m.ID), []byte(`{"roots":[]}`)))
+		return
+	}
+	c.opt.Events.Interactive()
+	switch {
+	case p == nil:
+		c.refuse(m, wire.CodeInternal, "this request cannot be attributed to one client's call")
+	case p.call.Sink == nil || !p.call.Caps.Allows(m.Method):
+		c.refuse(m, wire.CodeMethodNotFound, "the client behind this call does not support "+m.Method)
+	default:
+		c.ask(p, m)
+	}
+}
+
+// ask puts a question to the client of a call, without holding up the reader.
+func (c *Conn) ask(p *pendingCall, m wire.Message) {
+	m.Raw = append([]byte(nil), m.Raw...)
+	id := string(m.Bytes(m.ID))
+	ctx, cancel := context.WithCancel(p.ctx)
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		cancel()
+		return
+	}
+	c.asks[id] = cancel
+	c.tasks.Add(1)
+	c.mu.Unlock()
+	go func() {
+		defer c.tasks.Done()
+		defer cancel()
+		answer, err := p.call.Sink.Ask(ctx, m)
+		withdrawn := ctx.Err() != nil && p.ctx.Err() == nil
+		c.mu.Lock()
+		delete(c.asks, id)
+		c.mu.Unlock()
+		switch {
+		case withdrawn:
+		case err != nil && m.Method == "elicitation/create" && !errors.Is(err, context.Canceled):
+			c.respond(wire.NewResult([]byte(id), []byte(`{"action":"cancel"}`)))
+		case err != nil:
+			c.refuse(m, wire.CodeInternal, "the client did not answer: "+err.Error())
+		default:
+			c.respond(wire.Splice(nil, answer.Raw, []wire.Edit{{Span: answer.ID, Text: []byte(id)}}))
+		}
+	}()
+}
+
+// withdrawn ends the question that the Server takes back.
+func (c *Conn) withdrawn(m wire.Message) {
+	id := string(m.Bytes(c.param(m, "requestId")))
+	c.mu.Lock()
+	cancel := c.asks[id]
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+func (c *Conn) refuse(m wire.Message, code int, message string) {
+	c.respond(wire.NewError(append([]byte(nil), m.Bytes(m.ID)...), code, message, nil))
+}
+
+// respond sends an answer to the Server without holding up the reader.
+func (c *Conn) respond(raw []byte) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.tasks.Add(1)
+	c.mu.Unlock()
+	go func() {
+		defer c.tasks.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), respondTimeout)
+		defer cancel()
+		if err := c.tr.send(ctx, raw); err != nil {
+			c.log.Debug("answer to the server was not sent", "err", err)
+		}
+	}()
+}
+
+// cancelled tells the Server that nobody waits for a request any more.
+func (c *Conn) cancelled(id int64) {
+	params := strconv.AppendInt([]byte(`{"requestId":`), id, 10)
+	c.respond(wire.NewNotification("notifications/cancelled", append(params, `,"reason":"the client no longer waits"}`...)))
+}
+
+// capabilityObject is a member of the Server's capabilities, decoded.
+func (c *Conn) capabilityObject(name string) map[string]json.RawMessage {
+	var caps map[string]map[string]json.RawMessage
+	_ = json.Unmarshal(c.about.Capabilities, &caps) // malformed capabilities declare nothing
+	return caps[name]
+}
