@@ -2,8 +2,7 @@ package pool
 
 import "time"
 
-// recheck is how soon a connection that nobody leases, but on which a request is still in flight, is looked at
-// again. Such a request is a ping of our own or a call that its client gave up.
+// recheck is how soon a connection that nobody leases, but on which a call is still in flight, is looked at again.
 const recheck = time.Second
 
 // armLocked starts the idle timer anew; a lease or a hold that is taken meanwhile is seen when it fires. That way

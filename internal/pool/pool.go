@@ -11,8 +11,8 @@ import (
 )
 
 // Conn is what the pool needs of a connection. Done is closed once the connection is of no more use, Err then
-// says why. Close ends it, waits for its process, and may be called more than once. InFlight counts the requests
-// that wait for an answer; it returns at once.
+// says why. Close ends it, waits for its process, and may be called more than once. InFlight counts the
+// clients' requests that wait for an answer, not our own; it returns at once.
 type Conn interface {
 	Done() <-chan struct{}
 	Err() error

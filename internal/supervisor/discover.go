@@ -87,6 +87,10 @@ func list(ctx context.Context, conn *backend.Conn, id mcpmux.ServerID, kind mcpm
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	items, err := conn.List(ctx, kind)
+	var refused *backend.RPCError
+	if errors.As(err, &refused) && refused.Code == wire.CodeMethodNotFound {
+		return nil, nil // Many servers with resources know no list of templates.
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list of %ss: %w", kind, err)
 	}

@@ -8,7 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 // bubble runs a test in a synctest bubble with a world that reaches a farm.
@@ -195,7 +197,10 @@ func TestSupervisor_ServerAtWorkIsNotReplacedForItsSilence(t *testing.T) {
 		f.with("a", func(s *scripted) { s.deaf = true })
 		answered := make(chan error, 1)
 		go func() {
-			_, err := lease.Conn.Request(t.Context(), "tools/call", []byte(`{"name":"long"}`))
+			m, err := wire.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"long"}}`))
+			if err == nil {
+				_, err = lease.Conn.Call(t.Context(), &backend.Call{Message: m})
+			}
 			answered <- err
 		}()
 		pass(3 * time.Minute)

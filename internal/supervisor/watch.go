@@ -37,6 +37,8 @@ func (w *worker) listSoon() {
 // busyError is a ping without an answer from a server that was at work when it came, or is now.
 type busyError struct{ error }
 
+func (e busyError) Unwrap() error { return e.error }
+
 func pingOnce(ctx context.Context, conn *backend.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
@@ -74,6 +76,10 @@ func (w *worker) pinged(conn *backend.Conn, err error) {
 		}
 		w.set(st)
 		w.after(&w.ping, pingInterval, w.tick)
+		return
+	}
+	if loginRequired(err) {
+		w.s.pool.Discard(w.key, conn, err)
 		return
 	}
 	if errors.As(err, new(busyError)) {
