@@ -45,7 +45,7 @@ type waiter struct {
 
 // dialLocked starts the one dial of a Key.
 func (p *Pool[C]) dialLocked(s *server[C], scope string) *entry[C] {
-	ctx, cancel := context.WithTimeout(p.ctx, p.dialTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), p.dialTimeout)
 	t := s.target
 	e := &entry[C]{
 		key:    Key{Space: t.Space, Server: t.Server, Digest: s.digest, Scope: scope},

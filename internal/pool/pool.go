@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -57,9 +58,7 @@ type Pool[C Conn] struct {
 	obs         Observer[C]
 	dialTimeout time.Duration
 
-	ctx    context.Context // ends with Close; every dial is under it
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup // one for each dial and each connection
+	tasks sync.WaitGroup // one for each connection from the start of its dial to its end
 
 	// mu guards the following, and every server and entry.
 	mu      sync.Mutex
@@ -82,7 +81,6 @@ type server[C Conn] struct {
 
 // New makes an empty pool. dialTimeout bounds each dial.
 func New[C Conn](dial Dial[C], obs Observer[C], dialTimeout time.Duration) *Pool[C] {
-	ctx, cancel := context.WithCancel(context.Background())
 	if obs.Opened == nil {
 		obs.Opened = func(Key, C) {}
 	}
@@ -93,7 +91,7 @@ func New[C Conn](dial Dial[C], obs Observer[C], dialTimeout time.Duration) *Pool
 		obs.Failed = func(Key, error) {}
 	}
 	return &Pool[C]{
-		dial: dial, obs: obs, dialTimeout: dialTimeout, ctx: ctx, cancel: cancel,
+		dial: dial, obs: obs, dialTimeout: dialTimeout,
 		servers: make(map[mcpmux.ServerID]*server[C]),
 		holds:   make(map[mcpmux.ServerID]int),
 	}
@@ -247,7 +245,6 @@ func (p *Pool[C]) Close() {
 		p.endAllLocked(s)
 	}
 	p.mu.Unlock()
-	p.cancel()
 	p.tasks.Wait()
 }
 
@@ -287,7 +284,7 @@ func (p *Pool[C]) endAllLocked(s *server[C]) []*entry[C] {
 
 // dialError says how long the dial took where the time ran out; the reason itself stays in the chain.
 func dialError(ctx context.Context, limit time.Duration, err error) error {
-	if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // Err is documented to return this very value.
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("no connection within %s: %w", limit, err)
 	}
 	return err

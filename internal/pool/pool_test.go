@@ -58,6 +58,7 @@ type closing struct {
 }
 
 func newBench(t *testing.T) *bench {
+	t.Helper()
 	b := &bench{takes: time.Second, closed: make(chan closing, 100)}
 	dial := func(ctx context.Context, tg Target, scope string) (*link, error) {
 		n := b.dials.Add(1)
@@ -201,20 +202,20 @@ func TestPool_IdleConnectionCloses(t *testing.T) {
 		b := newBench(t)
 		b.Set(target("one", 5*time.Second))
 		l := b.acquire(t, "")
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if l.Conn.dead() {
 			t.Fatal("closed while it was leased")
 		}
 		l.Release()
 		l.Release()
-		time.Sleep(4 * time.Second)
+		<-time.After(4 * time.Second)
 		b.acquire(t, "").Release() // Use starts the time anew.
-		time.Sleep(4 * time.Second)
+		<-time.After(4 * time.Second)
 		synctest.Wait()
 		if l.Conn.dead() {
 			t.Fatal("closed although it was used 4 s ago")
 		}
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		synctest.Wait()
 		if !l.Conn.dead() {
 			t.Fatal("not closed after 6 s without use")
@@ -238,7 +239,7 @@ func TestPool_IdleTimeoutOfZeroIsNever(t *testing.T) {
 		b.Set(target("one", 0))
 		l := b.acquire(t, "")
 		l.Release()
-		time.Sleep(1000 * time.Hour)
+		<-time.After(1000 * time.Hour)
 		if l.Conn.dead() {
 			t.Fatal("closed")
 		}
@@ -257,12 +258,12 @@ func TestPool_ConnectionWithCallInFlightIsNotIdle(t *testing.T) {
 		l := b.acquire(t, "")
 		l.Conn.inFlight.Store(1) // Its client gave up; the server works on.
 		l.Release()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if l.Conn.dead() {
 			t.Fatal("closed while a call was in flight")
 		}
 		l.Conn.inFlight.Store(0)
-		time.Sleep(2 * recheck)
+		<-time.After(2 * recheck)
 		synctest.Wait()
 		if !l.Conn.dead() {
 			t.Error("not closed after the call")
@@ -278,7 +279,7 @@ func TestPool_HeldConnectionIsNotIdle(t *testing.T) {
 		l, other := b.acquire(t, ""), b.acquire(t, "profile")
 		l.Release()
 		other.Release()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if l.Conn.dead() {
 			t.Fatal("closed while it was held")
 		}
@@ -287,7 +288,7 @@ func TestPool_HeldConnectionIsNotIdle(t *testing.T) {
 		}
 		release()
 		release()
-		time.Sleep(6 * time.Second)
+		<-time.After(6 * time.Second)
 		synctest.Wait()
 		if !l.Conn.dead() {
 			t.Error("not closed after the hold")
@@ -305,7 +306,7 @@ func TestPool_CallsInFlightFinishOnTheOldConnection(t *testing.T) {
 		if fresh.Conn == old.Conn || fresh.Conn.target.Spec.Command != "new" {
 			t.Error("a new call got the old configuration")
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		if old.Conn.dead() {
 			t.Error("the old connection closed under a call")
 		}
@@ -328,7 +329,7 @@ func TestPool_WhoWaitsForAReplacedDialGetsTheNewOne(t *testing.T) {
 		b := newBench(t)
 		b.Set(target("old", 0))
 		go func() {
-			time.Sleep(time.Second / 2)
+			<-time.After(time.Second / 2)
 			b.Set(target("new", 0))
 		}()
 		if l := b.acquire(t, ""); l.Conn.target.Spec.Command != "new" {
@@ -344,7 +345,7 @@ func TestPool_ExpectedConfigurationIsWaitedFor(t *testing.T) {
 		b.acquire(t, "").Release()
 		b.Expect("s")
 		go func() {
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			b.Set(target("new", 0))
 		}()
 		if l := b.acquire(t, ""); l.Conn.target.Spec.Command != "new" {
@@ -380,7 +381,7 @@ func TestPool_ExclusiveLeaseWaits(t *testing.T) {
 					return
 				}
 				order = append(order, name) // The leases under test make this safe: -race says so.
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				l.Release()
 			})
 			synctest.Wait()
@@ -557,7 +558,7 @@ func TestPool_EveryLeaseIsOfALiveConnection(t *testing.T) {
 		}
 		wg.Go(func() {
 			for n := range 20 {
-				time.Sleep(50 * time.Millisecond)
+				<-time.After(50 * time.Millisecond)
 				b.Set(target(string(rune('a'+n)), time.Second))
 			}
 		})
@@ -566,7 +567,7 @@ func TestPool_EveryLeaseIsOfALiveConnection(t *testing.T) {
 			}
 		}()
 		wg.Wait()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if n, _ := b.Count("s"); n != 0 {
 			t.Errorf("%d connections left", n)

@@ -77,7 +77,7 @@ func (s *Supervisor) closed(key pool.Key, conn *backend.Conn, why error) {
 		s.note(key.Server, SourceConnection, "info", "connection closed")
 	}
 	if w := s.worker(key.Server); w != nil {
-		w.post(func() { w.closed(key, conn, why) })
+		w.post(func() { w.closed(conn, why) })
 	}
 }
 

@@ -37,6 +37,7 @@ type scripted struct {
 }
 
 func newFarm(t *testing.T) *farm {
+	t.Helper()
 	f := &farm{t: t, servers: make(map[string]*scripted)}
 	conns := make(pipes)
 	srv := &http.Server{Handler: f}

@@ -17,7 +17,7 @@ import (
 
 // pass lets time pass in a bubble, and everything happen that happens until then.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

@@ -27,6 +27,7 @@ func (w *world) installFixture(t *testing.T, alias, mode string) {
 }
 
 func processWorld(t *testing.T) *world {
+	t.Helper()
 	return newWorld(t, func(c *Config) {
 		c.Options.Capabilities = `{}`
 		c.Options.ClientInfo = []byte(`{"name":"test","version":"1"}`)

@@ -15,6 +15,7 @@ import (
 
 // bubble runs a test in a synctest bubble with a world that reaches a farm.
 func bubble(t *testing.T, test func(t *testing.T, w *world, f *farm)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFarm(t)
 		w := newWorld(t, func(c *Config) {

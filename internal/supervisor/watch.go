@@ -105,7 +105,7 @@ func (w *worker) tick() {
 }
 
 // closed takes notice of the end of a base connection.
-func (w *worker) closed(key pool.Key, conn *backend.Conn, why error) {
+func (w *worker) closed(conn *backend.Conn, why error) {
 	if conn != w.conn {
 		return
 	}

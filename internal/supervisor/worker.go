@@ -20,7 +20,7 @@ import (
 type worker struct {
 	s      *Supervisor
 	id     mcpmux.ServerID
-	ctx    context.Context // ends with the worker; parent of all that it starts
+	ctx    context.Context //nolint:containedctx // ends with the worker; parent of all that it starts
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the loop has ended
 	box    *mailbox
