@@ -30,6 +30,8 @@ type scripted struct {
 	hang     bool // answers nothing at all
 	deaf     bool // answers no ping
 	listFail bool // answers lists with an error
+	login    bool // answers 401
+	forgets  bool // has forgotten a session by the time its stream is opened
 	keys     []string
 	lists    int
 	streams  map[chan string]struct{} // the open GET streams
@@ -107,8 +109,17 @@ func (f *farm) notify(name, method string) {
 func (f *farm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	s := f.servers[r.Host]
-	hang := s.hang
+	hang, login, forgets := s.hang, s.login, s.forgets
 	f.mu.Unlock()
+	switch {
+	case login:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	case forgets && r.Method == http.MethodGet:
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
 	if hang {
 		_, _ = io.Copy(io.Discard, r.Body) // Only then does the server notice that the client has gone.
 		<-r.Context().Done()

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -341,4 +342,111 @@ func TestSupervisor_DisabledServerIsClosedAndComesBack(t *testing.T) {
 		pass(time.Second)
 		w.isIn("a", mcpmux.StateConnected)
 	})
+}
+
+func TestSupervisor_ConnectionsThatDieYoungAreACrashLoop(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world, f *farm) {
+		w.install("a", f.add("a", &scripted{forgets: true}))
+		w.Start()
+		pass(time.Hour)
+		if st := w.isIn("a", mcpmux.StateError); !strings.Contains(st.Reason, "session") || st.Attempts < maxFailures {
+			t.Errorf("status %+v", st)
+		}
+		f.with("a", func(s *scripted) {
+			if n := len(s.keys); n < 100 || n > 260 {
+				t.Errorf("%d connections in an hour", n)
+			}
+			s.forgets = false
+		})
+		pass(maxBackoff + time.Second)
+		if st := w.isIn("a", mcpmux.StateConnected); st.Reason != "" || st.Attempts != 0 {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+func TestSupervisor_RefusedCredentialsOfALiveConnectionRequireALogin(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world, f *farm) {
+		w.install("a", f.add("a", &scripted{}))
+		w.Start()
+		pass(time.Second)
+		w.isIn("a", mcpmux.StateConnected)
+		f.with("a", func(s *scripted) { s.login = true })
+		pass(pingInterval + time.Second)
+		w.isIn("a", mcpmux.StateLoginRequired)
+		f.with("a", func(s *scripted) { s.login = false })
+		if err := w.Restart("a"); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		w.isIn("a", mcpmux.StateConnected)
+	})
+}
+
+func TestSupervisor_WhatAServerSaysUnaskedIsPassedOn(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world, f *farm) {
+		w.install("a", f.add("a", &scripted{}), value(mcpmux.ValueHeader, "X-Key", "s3cret-token", true))
+		w.Start()
+		pass(time.Second)
+		e := w.events("a", "")
+		_, more, stop := w.Follow("a", 0)
+		defer stop()
+		e.Interactive()
+		e.Interactive()
+		e.Updated("file:///a", nil)
+		e.Log("warning", "db", []byte(`"key s3cret-token is old"`))
+		e.Log("info", "", []byte(`{"rows":3}`))
+		synctest.Wait()
+		if w.marked["a"] != 1 {
+			t.Errorf("marked as interactive %d times", w.marked["a"])
+		}
+		if !slices.Equal(w.updated, []string{"file:///a"}) {
+			t.Errorf("updated %q", w.updated)
+		}
+		for _, want := range []LogLine{
+			{Source: SourceServer, Level: "warning", Text: "db: key [redacted] is old"},
+			{Source: SourceServer, Level: "info", Text: `{"rows":3}`},
+		} {
+			got := <-more
+			got.At = time.Time{}
+			if got != want {
+				t.Errorf("line %+v, want %+v", got, want)
+			}
+		}
+	})
+}
+
+func TestSupervisor_DeletedServerLeavesNothing(t *testing.T) {
+	w := processWorld(t)
+	w.installFixture(t, "a", "serve")
+	w.Start()
+	w.await("a", mcpmux.StateConnected)
+	_, more, stop := w.Follow("a", 0)
+	defer stop()
+	path := logPath(w.cfg.LogDir, "a")
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("no log file: %v", err)
+	}
+	w.want(func(st *mcpmux.State) { st.Servers = nil })
+	for range more { // Ends with the log.
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the log file is still there: %v", err)
+	}
+	if lines := w.Logs("a", -1); lines != nil {
+		t.Errorf("log %v", lines)
+	}
+}
+
+func TestSupervisor_TwoSpacesHaveTwoProcesses(t *testing.T) {
+	w := processWorld(t)
+	w.installFixture(t, "a", "serve")
+	w.installFixture(t, "b", "serve")
+	w.setValues("b", w.values["a"]...)
+	w.edit("b", func(s *mcpmux.Server) { s.Space = "work" })
+	w.Start()
+	a, b := w.await("a", mcpmux.StateConnected), w.await("b", mcpmux.StateConnected)
+	if a.PID == b.PID || a.Connections != 1 || b.Connections != 1 {
+		t.Errorf("a: %+v, b: %+v", a, b)
+	}
 }
