@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
@@ -22,6 +23,9 @@ type Route struct {
 	Raw []byte
 	// Hash is the sha256 of Raw.
 	Hash [32]byte
+	// ParamHeaders are the arguments of a tool that are repeated in headers (MCP 2026-07-28
+	// basic/transports §Custom Headers); nil where there are none or the annotations are invalid.
+	ParamHeaders []protocol.ParamHeader
 }
 
 // FeatureKey is what a Feature is known by within one installation of its Server.
@@ -113,9 +117,13 @@ func (a *atlas) addServer(s *mcpmux.Server, features []*mcpmux.Feature) {
 		a.byKey[key] = len(a.routes)
 		a.listed = append(a.listed, f.Raw)
 		a.names = append(a.names, name)
-		a.routes = append(a.routes, &Route{
+		r := &Route{
 			Space: a.space, Server: s, Kind: f.Kind, Name: f.Name, NameJSON: wire.Quote(f.Name), Qualified: f.Name, Raw: f.Raw,
-		})
+		}
+		if f.Kind == mcpmux.KindTool {
+			r.ParamHeaders, _ = protocol.ToolHeaders(f.Raw)
+		}
+		a.routes = append(a.routes, r)
 	}
 	a.byAlias[s.Alias] = len(a.servers)
 	a.servers = append(a.servers, span{server: s, from: from, to: len(a.routes)})

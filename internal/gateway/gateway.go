@@ -1,0 +1,150 @@
+package gateway
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/backend"
+	"github.com/mcpmux/mcpmux/internal/catalog"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/pool"
+)
+
+// Identity is who makes a request: a Client, and the access key by which it proved that.
+type Identity struct {
+	Client mcpmux.ClientID
+	Key    mcpmux.KeyID
+}
+
+// Config is what a Gateway needs.
+type Config struct {
+	// Pool holds the connections to Servers.
+	Pool *pool.Pool[*backend.Conn]
+	// Verify turns the Authorization header into an Identity.
+	Verify func(authorization string) (Identity, error)
+	// Challenge answers a request whose credential Verify refused with err (401 or 403).
+	Challenge func(w http.ResponseWriter, r *http.Request, err error)
+	// Seen notes that a Client was here. It must be cheap.
+	Seen func(mcpmux.ClientID)
+	// Record takes the record of a request that was made or refused. It must not block.
+	Record func(mcpmux.Activity)
+	// Version is what the gateway says of itself to clients.
+	Version string
+	Log     *slog.Logger
+}
+
+// Gateway is the MCP endpoint.
+type Gateway struct {
+	cfg      Config
+	info     []byte // Implementation object of the gateway, JSON
+	current  atomic.Pointer[snapshot]
+	sessions *sessions
+	hub      *hub
+	streams  *streams
+	drain    atomic.Pointer[latch]
+}
+
+// snapshot is everything a request reads of the State. It is replaced whole.
+type snapshot struct {
+	revision    int64
+	views       map[mcpmux.ClientID]*catalog.View
+	keys        map[mcpmux.KeyID]struct{}
+	callTimeout time.Duration
+	pageSize    int
+}
+
+// local is the pseudo-client behind `mcpmux call` and `mcpmux tools` without --client: it is granted All of
+// whatever Space is active. No credential leads to it.
+const local mcpmux.ClientID = ""
+
+// New returns a Gateway that shows nothing until the first Apply.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Pool == nil || cfg.Verify == nil || cfg.Challenge == nil || cfg.Log == nil {
+		return nil, errors.New("gateway: Pool, Verify, Challenge and Log are needed")
+	}
+	if cfg.Seen == nil {
+		cfg.Seen = func(mcpmux.ClientID) {}
+	}
+	if cfg.Record == nil {
+		cfg.Record = func(mcpmux.Activity) {}
+	}
+	g := &Gateway{
+		cfg:      cfg,
+		info:     []byte(`{"name":"mcpmux","title":"McpMux","version":` + strconv.Quote(cfg.Version) + `}`),
+		sessions: newSessions(),
+		streams:  newStreams(),
+	}
+	g.hub = newHub(cfg.Pool, cfg.Log)
+	g.current.Store(&snapshot{})
+	g.Resume()
+	return g, nil
+}
+
+// Handler serves /mcp and /mcp/s/{alias}.
+func (g *Gateway) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/mcp", func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, "") })
+	mux.HandleFunc("/mcp/s/{alias}", func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, r.PathValue("alias")) })
+	return mux
+}
+
+// serve authenticates, the first step of every request, and dispatches by HTTP method.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, alias string) {
+	id, err := g.cfg.Verify(r.Header.Get("Authorization"))
+	if err != nil {
+		g.cfg.Challenge(w, r, err)
+		return
+	}
+	g.cfg.Seen(id.Client)
+	switch r.Method {
+	case http.MethodPost:
+		g.servePost(w, r, id, alias)
+	case http.MethodGet:
+		g.serveGet(w, r, id, alias)
+	case http.MethodDelete:
+		g.serveDelete(w, r, id, alias)
+	default:
+		w.Header().Set("Allow", "GET, POST, DELETE")
+		writeError(w, nil, &rpcError{status: http.StatusMethodNotAllowed, code: codeInvalidRequest, message: "method " + r.Method + " is not allowed here: send MCP messages by POST"})
+	}
+}
+
+// view is what the Client sees at this endpoint: steps 2 and 3 of a request. False means that the endpoint
+// names a Server of which the Client sees nothing.
+func (s *snapshot) view(client mcpmux.ClientID, alias string) (*catalog.View, bool) {
+	v := s.views[client]
+	if v == nil {
+		v = emptyView
+	}
+	if alias == "" {
+		return v, true
+	}
+	return v.Only(alias)
+}
+
+// emptyView is what a Client has that the State does not know (any more).
+//
+//nolint:gochecknoglobals // an immutable value
+var emptyView = catalog.Build(mcpmux.Client{}, &mcpmux.State{}, nil)
+
+// List is what a Client sees of one kind, as it is listed to it.
+func (g *Gateway) List(client mcpmux.ClientID, kind mcpmux.FeatureKind) ([]*catalog.Route, error) {
+	v, ok := g.current.Load().views[client]
+	if !ok {
+		return nil, mcpmux.Errorf(mcpmux.CodeNotFound, "no such client")
+	}
+	if v.Refusal != "" {
+		return nil, mcpmux.Errorf(mcpmux.CodeUnavailable, "%s", v.Refusal)
+	}
+	return v.List(kind), nil
+}
+
+// Sessions is the number of open sessions of initialize-based clients.
+func (g *Gateway) Sessions() int { return g.sessions.len() }
+
+// Revision is that of the State which requests are served by.
+func (g *Gateway) Revision() int64 { return g.current.Load().revision }

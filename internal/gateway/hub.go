@@ -1,0 +1,211 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/backend"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/pool"
+)
+
+// subscriber is who hears of a changed resource: a session or a listen stream.
+type subscriber interface {
+	updated(uri string, raw []byte)
+}
+
+// unsubscribeTimeout bounds what the hub says to a Server when no client waits for it.
+const unsubscribeTimeout = 10 * time.Second
+
+// hub counts who is subscribed to which resource of which Server, so that a Server hears one subscribe for
+// all of them and one unsubscribe after the last.
+type hub struct {
+	pool *pool.Pool[*backend.Conn]
+	log  *slog.Logger
+
+	// mu guards the following. It is never held while a Server is spoken to.
+	mu   sync.Mutex
+	subs map[subKey]*subscription
+}
+
+type subKey struct {
+	server mcpmux.ServerID
+	uri    string
+}
+
+// subscription is one resource that at least one subscriber wants, or that is just being given up.
+type subscription struct {
+	who     map[subscriber]struct{}
+	release func()     // lets the connection idle again
+	turn    sync.Mutex // serialises what the Server hears of this resource
+	active  bool       // the Server was told; guarded by turn
+}
+
+func newHub(p *pool.Pool[*backend.Conn], log *slog.Logger) *hub {
+	return &hub{pool: p, log: log, subs: make(map[subKey]*subscription)}
+}
+
+// subscribe adds a subscriber; the first one makes the Server hear of it.
+func (h *hub) subscribe(ctx context.Context, who subscriber, server mcpmux.ServerID, uri string) error {
+	key := subKey{server, uri}
+	h.mu.Lock()
+	s := h.subs[key]
+	if s == nil {
+		s = &subscription{who: make(map[subscriber]struct{}), release: h.pool.Hold(server)}
+		h.subs[key] = s
+	}
+	s.who[who] = struct{}{}
+	h.mu.Unlock()
+	if err := h.sync(ctx, key, s); err != nil {
+		h.unsubscribe(who, server, uri)
+		return err
+	}
+	return nil
+}
+
+// sync makes what the Server was told match what is wanted. Whoever changes the count calls it; the turn
+// makes the last caller see the last count.
+func (h *hub) sync(ctx context.Context, key subKey, s *subscription) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	h.mu.Lock()
+	wanted := len(s.who) > 0
+	h.mu.Unlock()
+	if wanted == s.active {
+		return nil
+	}
+	lease, err := h.pool.Acquire(ctx, key.server, "", false)
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	if !wanted {
+		s.active = false
+		return lease.Conn.Unsubscribe(ctx, key.uri)
+	}
+	if err := lease.Conn.Subscribe(ctx, key.uri); err != nil {
+		return err
+	}
+	s.active = true
+	return nil
+}
+
+// unsubscribe removes a subscriber; after the last one the Server hears of it, in the background, since
+// nobody waits for that.
+func (h *hub) unsubscribe(who subscriber, server mcpmux.ServerID, uri string) {
+	key := subKey{server, uri}
+	h.mu.Lock()
+	s := h.subs[key]
+	if s == nil {
+		h.mu.Unlock()
+		return
+	}
+	delete(s.who, who)
+	last := len(s.who) == 0
+	if last {
+		delete(h.subs, key)
+	}
+	h.mu.Unlock()
+	if last {
+		go h.giveUp(key, s)
+	}
+}
+
+// giveUp tells the Server that nobody wants the resource any more, within a bound.
+func (h *hub) giveUp(key subKey, s *subscription) {
+	ctx, cancel := context.WithTimeout(context.Background(), unsubscribeTimeout)
+	defer cancel()
+	if err := h.sync(ctx, key, s); err != nil {
+		h.log.Debug("unsubscribe was not answered", "server_id", key.server, "err", err)
+	}
+	s.release()
+}
+
+// forget removes a subscriber from everything.
+func (h *hub) forget(who subscriber) {
+	for _, key := range h.of(who) {
+		h.unsubscribe(who, key.server, key.uri)
+	}
+}
+
+// prune drops a subscriber's subscriptions to what its View no longer has.
+func (h *hub) prune(who subscriber, next *snapshot, client mcpmux.ClientID, alias string) {
+	keys := h.of(who)
+	if len(keys) == 0 {
+		return
+	}
+	view, ok := next.view(client, alias)
+	for _, key := range keys {
+		if ok {
+			if r, visible := view.Resource(key.uri); visible && r.Server.ID == key.server {
+				continue
+			}
+		}
+		h.unsubscribe(who, key.server, key.uri)
+	}
+}
+
+func (h *hub) of(who subscriber) []subKey {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var keys []subKey
+	for key, s := range h.subs {
+		if _, ok := s.who[who]; ok {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// Updated fans a Server's resources/updated out to those who subscribed to the resource, or to one that it
+// is a part of (MCP 2025-11-25 server/resources §Subscriptions lets a Server name a sub-resource).
+func (g *Gateway) Updated(server mcpmux.ServerID, uri string, raw []byte) {
+	raw = append([]byte(nil), raw...)
+	for _, who := range g.hub.interested(server, uri) {
+		who.updated(uri, raw)
+	}
+}
+
+func (h *hub) interested(server mcpmux.ServerID, uri string) []subscriber {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var found []subscriber
+	for key, s := range h.subs {
+		if key.server != server || key.uri != uri && !strings.HasPrefix(uri, strings.TrimSuffix(key.uri, "/")+"/") {
+			continue
+		}
+		for who := range s.who {
+			found = append(found, who)
+		}
+	}
+	return found
+}
+
+// Reopened tells a Server's new connection what is subscribed to.
+func (g *Gateway) Reopened(server mcpmux.ServerID) {
+	go g.hub.renew(server)
+}
+
+func (h *hub) renew(server mcpmux.ServerID) {
+	ctx, cancel := context.WithTimeout(context.Background(), unsubscribeTimeout)
+	defer cancel()
+	h.mu.Lock()
+	again := make(map[subKey]*subscription)
+	for key, s := range h.subs {
+		if key.server == server {
+			again[key] = s
+		}
+	}
+	h.mu.Unlock()
+	for key, s := range again {
+		s.turn.Lock()
+		s.active = false
+		s.turn.Unlock()
+		if err := h.sync(ctx, key, s); err != nil {
+			h.log.Warn("resource subscription was not renewed", "server_id", server, "err", err)
+		}
+	}
+}

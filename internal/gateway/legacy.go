@@ -1,0 +1,310 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/protocol"
+	"github.com/mcpmux/mcpmux/internal/wire"
+)
+
+// serveLegacy handles a message of a client that speaks a revision with initialize, up to 2025-11-25.
+func (x *exchange) serveLegacy(r *http.Request) {
+	if v := r.Header.Get(headerVersion); v != "" && !protocol.Known(v) {
+		// MCP 2025-11-25 basic/transports §Protocol Version Header. The version need not be the negotiated
+		// one: clients in the field send an older one they know.
+		x.fail(&rpcError{status: http.StatusBadRequest, code: codeInvalidRequest,
+			message: "MCP-Protocol-Version " + strconv.Quote(v) + " is not supported; supported: " + strings.Join(protocol.Supported(), ", ")})
+		return
+	}
+	if x.msg.Kind == wire.Request && x.msg.Method == "initialize" {
+		x.initialize()
+		return
+	}
+	if fail := x.findSession(r); fail != nil {
+		x.fail(fail)
+		return
+	}
+	switch x.msg.Kind {
+	case wire.Response, wire.Error:
+		x.sess.answer(x.msg)
+		x.accepted()
+	case wire.Notification:
+		x.legacyNotification()
+	case wire.Request:
+		x.legacyRequest()
+	}
+}
+
+// findSession reads Mcp-Session-Id: 400 without one, 404 for one that is unknown, ended, another Client's or
+// another endpoint's (MCP 2025-11-25 basic/transports §Session Management).
+func (x *exchange) findSession(r *http.Request) *rpcError {
+	id := r.Header.Get(headerSession)
+	if id == "" {
+		return &rpcError{status: http.StatusBadRequest, code: codeInvalidRequest,
+			message: "Mcp-Session-Id is missing: send initialize first and repeat the id that its answer carries"}
+	}
+	x.sess = x.g.sessions.find(id, x.id.Client, x.alias)
+	if x.sess == nil {
+		return &rpcError{status: http.StatusNotFound, code: codeInvalidRequest,
+			message: "no such session; send initialize to begin a new one"}
+	}
+	return nil
+}
+
+// initialize opens a session. The gateway answers for all Servers behind it.
+func (x *exchange) initialize() {
+	var params struct {
+		ProtocolVersion string          `json:"protocolVersion"`
+		Capabilities    json.RawMessage `json:"capabilities"`
+	}
+	if err := json.Unmarshal(x.msg.Bytes(x.msg.Params), &params); err != nil || params.ProtocolVersion == "" {
+		x.fail(&rpcError{code: wire.CodeInvalidParams, message: "initialize needs params.protocolVersion and params.capabilities"})
+		return
+	}
+	s := newSession(x.id, x.alias, protocol.Negotiate(params.ProtocolVersion), protocol.ParseCapabilities(params.Capabilities))
+	evicted, ok := x.g.sessions.add(s)
+	if !ok {
+		x.fail(&rpcError{status: http.StatusServiceUnavailable, code: wire.CodeInternal, message: "too many open sessions; close some and try again"})
+		return
+	}
+	if evicted != nil {
+		x.g.hub.forget(evicted)
+		evicted.close()
+	}
+	x.reply.w.Header().Set(headerSession, s.id)
+	x.result(x.initializeResult(s.version))
+}
+
+// initializeResult describes the aggregate, or at an alias endpoint the one Server behind it.
+func (x *exchange) initializeResult(version string) []byte {
+	d := x.describe()
+	out := append([]byte(`{"protocolVersion":`), wire.Quote(version)...)
+	out = append(append(out, `,"capabilities":`...), d.capabilities...)
+	out = append(append(out, `,"serverInfo":`...), d.info...)
+	if d.instructions != "" {
+		out = append(append(out, `,"instructions":`...), wire.Quote(d.instructions)...)
+	}
+	return append(out, '}')
+}
+
+// description is what the endpoint says of itself.
+type description struct {
+	capabilities []byte
+	info         []byte
+	instructions string
+}
+
+// aggregateCapabilities is what the hop can deliver, whatever Servers come and go while a client is
+// connected: a client that is not promised list_changed at the start would never look again.
+const aggregateCapabilities = `{"completions":{},"logging":{},"prompts":{"listChanged":true},` +
+	`"resources":{"listChanged":true,"subscribe":true},"tools":{"listChanged":true}}`
+
+func (x *exchange) describe() description {
+	d := description{capabilities: []byte(aggregateCapabilities), info: x.g.info}
+	servers := x.view.Servers()
+	if x.alias != "" && len(servers) == 1 && servers[0].About != nil {
+		about := servers[0].About
+		d.instructions = about.Instructions
+		if len(about.Capabilities) > 0 {
+			d.capabilities = relayable(about.Capabilities)
+		}
+		if len(about.ServerInfo) > 0 {
+			d.info = about.ServerInfo
+		}
+		return d
+	}
+	d.instructions = instructions(x.view.Refusal, servers)
+	return d
+}
+
+// relayable is a Server's own capabilities without those that the hop cannot relay.
+func relayable(caps json.RawMessage) []byte {
+	obj := wire.Span{Start: 0, End: len(caps)}
+	if edit, ok := wire.RemoveMember(caps, obj, "tasks"); ok {
+		return wire.Splice(nil, caps, []wire.Edit{edit})
+	}
+	return caps
+}
+
+// instructions joins what the visible Servers say, each under its alias.
+func instructions(refusal string, servers []*mcpmux.Server) string {
+	if refusal != "" {
+		return refusal
+	}
+	var b strings.Builder
+	for _, s := range servers {
+		if s.About == nil || s.About.Instructions == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString("\n\n")
+		}
+		b.WriteString("## " + s.Alias + "\n\n" + s.About.Instructions)
+	}
+	return b.String()
+}
+
+func (x *exchange) legacyNotification() {
+	if x.msg.Method == methodCancelled {
+		var found [1]wire.Span
+		if err := wire.Find(x.msg.Raw, x.msg.Params, requestID, found[:]); err == nil && found[0].OK() {
+			x.sess.cancel(x.msg.Bytes(found[0]))
+		}
+	}
+	// notifications/initialized needs nothing. roots/list_changed concerns a connection that the session
+	// does not own. Unknown notifications are ignored, as JSON-RPC asks.
+	x.accepted()
+}
+
+//nolint:gochecknoglobals // constant table
+var requestID = []string{"requestId"}
+
+func (x *exchange) legacyRequest() {
+	x.caps = x.sess.caps
+	switch {
+	case x.msg.Method == "ping":
+		x.result([]byte("{}"))
+	case x.msg.Method == "logging/setLevel":
+		x.setLevel()
+	case x.method != nil && x.method.Legacy && x.method.List:
+		x.list()
+	case x.msg.Method == "resources/subscribe", x.msg.Method == "resources/unsubscribe":
+		x.subscribe(x.msg.Method == "resources/subscribe")
+	default:
+		x.forward()
+	}
+}
+
+func (x *exchange) setLevel() {
+	var found [1]wire.Span
+	if x.msg.Params.OK() {
+		if err := wire.Find(x.msg.Raw, x.msg.Params, []string{"level"}, found[:]); err != nil {
+			x.fail(syntaxError(err))
+			return
+		}
+	}
+	level, _ := wire.String(x.msg.Raw, found[0])
+	if _, ok := protocol.LogLevel(level); !ok {
+		x.fail(&rpcError{code: wire.CodeInvalidParams, message: "params.level must be one of debug, info, notice, warning, error, critical, alert, emergency"})
+		return
+	}
+	x.sess.setLevel(level)
+	x.result([]byte("{}"))
+}
+
+// subscribe handles resources/subscribe and resources/unsubscribe.
+func (x *exchange) subscribe(on bool) {
+	uri := x.targetName()
+	route, ok := x.view.Resource(uri)
+	if !ok {
+		x.fail(unknownTarget(mcpmux.KindResource, uri, x.modern))
+		return
+	}
+	if !on {
+		x.g.hub.unsubscribe(x.sess, route.Server.ID, uri)
+		x.result([]byte("{}"))
+		return
+	}
+	if err := x.g.hub.subscribe(x.reply.client, x.sess, route.Server.ID, uri); err != nil {
+		x.fail(backendFailure(route.Server.Alias, x.method, err))
+		return
+	}
+	x.result([]byte("{}"))
+}
+
+// serveGet opens the stream of a session for what no request of the client caused.
+func (g *Gateway) serveGet(w http.ResponseWriter, r *http.Request, id Identity, alias string) {
+	if protocol.Modern(r.Header.Get(headerVersion)) {
+		w.Header().Set("Allow", "POST")
+		writeError(w, nil, &rpcError{status: http.StatusMethodNotAllowed, code: codeInvalidRequest, message: "this revision has no GET; use subscriptions/listen"})
+		return
+	}
+	if !acceptsEvents(r) {
+		writeError(w, nil, &rpcError{status: http.StatusNotAcceptable, code: codeInvalidRequest, message: "Accept must include text/event-stream"})
+		return
+	}
+	x := &exchange{g: g, id: id, alias: alias}
+	if fail := x.findSession(r); fail != nil {
+		writeError(w, nil, fail)
+		return
+	}
+	s := x.sess
+	if !s.openStream() {
+		writeError(w, nil, &rpcError{status: http.StatusConflict, code: codeInvalidRequest, message: "this session has an open stream already"})
+		return
+	}
+	defer s.closeStream()
+	g.pumpSession(w, r, s)
+}
+
+// pumpSession writes to a session's GET stream until the client leaves, the session ends or its credential
+// is no longer good.
+func (g *Gateway) pumpSession(w http.ResponseWriter, r *http.Request, s *session) {
+	es := startEvents(w)
+	es.flush()
+	tick := time.NewTicker(keepAlive)
+	defer tick.Stop()
+	drain := g.drain.Load().done
+	for es.err == nil {
+		select {
+		case <-drain:
+			return
+		case <-s.out.wake:
+			items := s.out.take()
+			s.out.putBack(items[es.items(items):])
+		case <-tick.C:
+			s.touch()
+			if !g.current.Load().admits(s.identity) {
+				return
+			}
+			es.comment()
+		case <-r.Context().Done():
+			return
+		case <-s.done:
+			return
+		}
+	}
+}
+
+func (s *session) openStream() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.streaming || s.closed {
+		return false
+	}
+	s.streaming = true
+	return true
+}
+
+func (s *session) closeStream() {
+	s.mu.Lock()
+	s.streaming = false
+	s.mu.Unlock()
+}
+
+// serveDelete ends a session at the client's wish.
+func (g *Gateway) serveDelete(w http.ResponseWriter, r *http.Request, id Identity, alias string) {
+	if protocol.Modern(r.Header.Get(headerVersion)) {
+		w.Header().Set("Allow", "POST")
+		writeError(w, nil, &rpcError{status: http.StatusMethodNotAllowed, code: codeInvalidRequest, message: "this revision has no sessions to delete"})
+		return
+	}
+	x := &exchange{g: g, id: id, alias: alias}
+	if fail := x.findSession(r); fail != nil {
+		writeError(w, nil, fail)
+		return
+	}
+	g.endSession(x.sess)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (g *Gateway) endSession(s *session) {
+	g.sessions.remove(s)
+	g.hub.forget(s)
+	s.close()
+}
