@@ -56,11 +56,16 @@ type serverLog struct {
 }
 
 // newServerLog opens the log of a Server in dir ("": memory only) and reads what an earlier run left there.
+// lumberjack removes rotated files when their time is over; one that was never rotated is forgotten here.
 func newServerLog(dir string, id mcpmux.ServerID, retention time.Duration) *serverLog {
 	l := &serverLog{followers: make(map[chan LogLine]struct{})}
 	if dir != "" {
 		l.file = openLogFile(logPath(dir, id), retention)
 		l.ring = readTail(l.file.Filename)
+		if n := len(l.ring); n > 0 && retention > 0 && time.Since(l.ring[n-1].At) > retention {
+			l.ring = nil
+			_ = os.Remove(l.file.Filename) // If it stays, the next start tries again.
+		}
 	}
 	return l
 }

@@ -109,6 +109,23 @@ func TestServerLog_FileHasOneJSONLineEachAndIsForTheOwnerAlone(t *testing.T) {
 	}
 }
 
+func TestServerLog_LinesAreForgottenAfterTheirTime(t *testing.T) {
+	dir := t.TempDir()
+	old := `{"at":"2001-02-03T04:05:06Z","source":"stderr","text":"old"}` + "\n"
+	if err := os.WriteFile(logPath(dir, "s"), []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if lines := newServerLog(dir, "s", 0).tail(-1); len(lines) != 1 {
+		t.Errorf("kept for ever, there are %v", lines)
+	}
+	if lines := newServerLog(dir, "s", time.Hour).tail(-1); len(lines) != 0 {
+		t.Errorf("after years there are %v", lines)
+	}
+	if _, err := os.Stat(logPath(dir, "s")); !os.IsNotExist(err) {
+		t.Errorf("the file is still there: %v", err)
+	}
+}
+
 func TestServerLog_DeletedServerLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	l := newServerLog(dir, "s", 0)
