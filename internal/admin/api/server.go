@@ -1,0 +1,95 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// Space is a Space.
+type Space = mcpmux.Space
+
+// SpaceName names a Space that is made, or gives one another name.
+type SpaceName struct {
+	Name string `json:"name"`
+}
+
+// Server is a Server with its Space, its live state and what it offers. It has the names of its values
+// (environment, headers, inputs) and never a value.
+type Server struct {
+	mcpmux.Server
+	SpaceName string              `json:"space"`
+	Status    mcpmux.ServerStatus `json:"status"`
+	Features  FeatureCounts       `json:"features"`
+}
+
+// FeatureCounts counts the Features of a Server.
+type FeatureCounts struct {
+	Tools     int `json:"tools"`
+	Prompts   int `json:"prompts"`
+	Resources int `json:"resources"`
+	Templates int `json:"templates"`
+}
+
+// NewServer is what a Server is made of.
+type NewServer struct {
+	Alias      string            `json:"alias"`
+	Definition mcpmux.Definition `json:"definition"`
+	Values     []Value           `json:"values,omitempty"`
+	// Enabled is true where it is left out.
+	Enabled *bool `json:"enabled,omitempty"`
+	// Prefix is what the Server's names start with; left out, it is the alias.
+	Prefix *string `json:"prefix,omitempty"`
+	// IdleTimeout overrides the setting pool.idle_timeout; 0 never closes.
+	IdleTimeout *mcpmux.Duration `json:"idle_timeout,omitempty"`
+}
+
+// Value is one value of a Server, on its way into the store. It never comes out again.
+type Value struct {
+	Kind   mcpmux.ValueKind `json:"kind"`
+	Name   string           `json:"name"`
+	Secret bool             `json:"secret"`
+	Value  string           `json:"value"`
+}
+
+// ServerPatch says what to change about a Server; what is left out stays.
+type ServerPatch struct {
+	Definition *mcpmux.Definition `json:"definition,omitempty"`
+	Enabled    *bool              `json:"enabled,omitempty"`
+	// Values replaces all values. Put then sets single ones, and Drop removes some by kind and name.
+	Values *[]Value    `json:"values,omitempty"`
+	Put    []Value     `json:"put,omitempty"`
+	Drop   []ValueName `json:"drop,omitempty"`
+	// Prefix and IdleTimeout are JSON: null puts the default back.
+	Prefix      json.RawMessage `json:"prefix,omitempty"`
+	IdleTimeout json.RawMessage `json:"idle_timeout,omitempty"`
+}
+
+// ValueName names one value of a Server.
+type ValueName struct {
+	Kind mcpmux.ValueKind `json:"kind"`
+	Name string           `json:"name"`
+}
+
+// Login is where a user logs in to a Server; URL is empty where no login is needed.
+type Login struct {
+	URL string `json:"url"`
+}
+
+// Feature is one Feature of a Server: under its own name, and as the Server listed it.
+type Feature struct {
+	Kind        mcpmux.FeatureKind `json:"kind"`
+	Name        string             `json:"name"`
+	Description string             `json:"description,omitempty"`
+	Raw         json.RawMessage    `json:"raw,omitempty"`
+}
+
+// LogLine is one line of a Server's log.
+type LogLine struct {
+	At time.Time `json:"at"`
+	// Source is stderr, server or connection.
+	Source string `json:"source"`
+	Level  string `json:"level,omitempty"`
+	Text   string `json:"text"`
+}

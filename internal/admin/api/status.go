@@ -1,0 +1,132 @@
+package api
+
+import (
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// The two words for what the gateway does.
+const (
+	GatewayRunning = "running"
+	GatewayStopped = "stopped"
+)
+
+// Status is what runs and what needs attention.
+type Status struct {
+	Gateway string `json:"gateway"`
+	// ConnectedServers, Servers, RegisteredClients and Spaces are counts over all Spaces. Idle Servers count
+	// as connected: the next request reaches them.
+	ConnectedServers  int    `json:"connected_servers"`
+	RegisteredClients int    `json:"registered_clients"`
+	Servers           int    `json:"servers"`
+	Spaces            int    `json:"spaces"`
+	ActiveSpace       string `json:"active_space"`
+	GatewayAddr       string `json:"gateway_addr"`
+	// GatewayURL is the MCP endpoint; mcp_url.
+	GatewayURL    string     `json:"mcp_url"`
+	DashboardAddr string     `json:"dashboard_addr"`
+	DashboardURL  string     `json:"dashboard_url"`
+	Version       string     `json:"version"`
+	PID           int        `json:"pid"`
+	StartedAt     time.Time  `json:"started_at"`
+	Secrets       Secrets    `json:"secrets"`
+	Warnings      []string   `json:"warnings"`
+	Questions     []Question `json:"questions"`
+	Ready         bool       `json:"ready"`
+	ReadyReason   string     `json:"ready_reason,omitempty"`
+	Sessions      int        `json:"sessions"`
+	// Statements is the number of SQL statements since the start, those of this answer included.
+	Statements int64 `json:"statements"`
+	// Revision is that of the last Change.
+	Revision int64 `json:"revision"`
+}
+
+// Secrets says where the master key comes from.
+type Secrets struct {
+	Source  string `json:"source"`
+	Warning string `json:"warning,omitempty"`
+}
+
+// Question is one open question: shall the Client move with the active Space?
+type Question struct {
+	Client string `json:"client"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+}
+
+// Process is what the daemon knows of its own process.
+type Process struct {
+	Version       string
+	PID           int
+	StartedAt     time.Time
+	DashboardAddr string
+	DataDir       string
+	Secrets       Secrets
+	Ready         bool
+	ReadyReason   string
+	Sessions      int
+}
+
+// Version is which program answers.
+type Version struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+}
+
+// Doctor is what the daemon finds wrong with itself; OK says that every check passed.
+type Doctor struct {
+	OK     bool    `json:"ok"`
+	Checks []Check `json:"checks"`
+}
+
+// Check is one thing that was looked at.
+type Check struct {
+	Name    string `json:"name"`
+	OK      bool   `json:"ok"`
+	Message string `json:"message"`
+}
+
+// Ticket is an address of the dashboard that logs its browser in, once.
+type Ticket struct {
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// SessionTicket is what the dashboard's page sends to log in.
+type SessionTicket struct {
+	Ticket string `json:"ticket"`
+}
+
+// Session is a dashboard login: Secret goes into the header X-Mcpmux-Session of every request.
+type Session struct {
+	Secret    string    `json:"secret"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// ErrorBody is the body of every answer that is not a good one.
+type ErrorBody struct {
+	Error mcpmux.Error `json:"error"`
+}
+
+// Setting is one setting with its value.
+type Setting struct {
+	Key         string `json:"key"`
+	Value       string `json:"value"`
+	Default     string `json:"default"`
+	Description string `json:"description"`
+}
+
+// SettingValue is a new value of a setting.
+type SettingValue struct {
+	Value string `json:"value"`
+}
+
+// Activity is the record of one request, with the names of its Client and Space. A name is empty where what
+// it named is gone.
+type Activity struct {
+	ID int64 `json:"id"`
+	mcpmux.Activity
+	ClientName string `json:"client"`
+	SpaceName  string `json:"space"`
+}
