@@ -1,0 +1,269 @@
+package adminclient
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// Where a method takes a space, "" means the active one. The methods are the routes of the admin API, in its
+// order; what they return is the resource that the route answers.
+
+// Status is what runs and what needs attention.
+func (c *Client) Status(ctx context.Context) (api.Status, error) {
+	return get[api.Status](ctx, c, nil, "status")
+}
+
+// Doctor is what the daemon finds wrong with itself.
+func (c *Client) Doctor(ctx context.Context) (api.Doctor, error) {
+	return get[api.Doctor](ctx, c, nil, "doctor")
+}
+
+// Version is the version of the daemon.
+func (c *Client) Version(ctx context.Context) (api.Version, error) {
+	return get[api.Version](ctx, c, nil, "version")
+}
+
+// Gateway starts, stops or restarts the gateway: verb is start, stop or restart.
+func (c *Client) Gateway(ctx context.Context, verb string) (api.Status, error) {
+	return post[api.Status](ctx, c, "", nil, "gateway", verb)
+}
+
+// DashboardTicket is an address of the dashboard that logs its browser in, once.
+func (c *Client) DashboardTicket(ctx context.Context) (api.Ticket, error) {
+	return post[api.Ticket](ctx, c, "", nil, "dashboard", "ticket")
+}
+
+// Spaces lists the Spaces.
+func (c *Client) Spaces(ctx context.Context) ([]api.Space, error) {
+	return get[[]api.Space](ctx, c, nil, "spaces")
+}
+
+// CreateSpace makes a Space.
+func (c *Client) CreateSpace(ctx context.Context, name string) (api.Space, error) {
+	return post[api.Space](ctx, c, "", api.SpaceName{Name: name}, "spaces")
+}
+
+// RenameSpace gives a Space another name.
+func (c *Client) RenameSpace(ctx context.Context, name, to string) (api.Space, error) {
+	return fetch[api.Space](ctx, c, request{method: http.MethodPatch, path: []string{"spaces", name}, body: api.SpaceName{Name: to}})
+}
+
+// ActivateSpace makes a Space the active one.
+func (c *Client) ActivateSpace(ctx context.Context, name string) (api.Space, error) {
+	return post[api.Space](ctx, c, "", nil, "spaces", name, "activate")
+}
+
+// DeleteSpace deletes a Space with all that it owns.
+func (c *Client) DeleteSpace(ctx context.Context, name string) (api.Space, error) {
+	return remove[api.Space](ctx, c, "", nil, "spaces", name)
+}
+
+// Servers lists the Servers of a Space.
+func (c *Client) Servers(ctx context.Context, space string) ([]api.Server, error) {
+	return get[[]api.Server](ctx, c, inSpace(space), "servers")
+}
+
+// Server is one Server.
+func (c *Client) Server(ctx context.Context, space, alias string) (api.Server, error) {
+	return get[api.Server](ctx, c, inSpace(space), "servers", alias)
+}
+
+// CreateServer installs a Server.
+func (c *Client) CreateServer(ctx context.Context, space string, s api.NewServer) (api.Server, error) {
+	return post[api.Server](ctx, c, space, s, "servers")
+}
+
+// DoServer does the verb enable, disable, restart or logout to a Server.
+func (c *Client) DoServer(ctx context.Context, space, alias, verb string) (api.Server, error) {
+	return post[api.Server](ctx, c, space, nil, "servers", alias, verb)
+}
+
+// LoginServer starts a login; its user finishes it in a browser.
+func (c *Client) LoginServer(ctx context.Context, space, alias string) (api.Login, error) {
+	return post[api.Login](ctx, c, space, nil, "servers", alias, "login")
+}
+
+// DeleteServer removes a Server with its values.
+func (c *Client) DeleteServer(ctx context.Context, space, alias string) (api.Server, error) {
+	return remove[api.Server](ctx, c, space, nil, "servers", alias)
+}
+
+// ServerFeatures lists what a Server offered when last asked.
+func (c *Client) ServerFeatures(ctx context.Context, space, alias string) ([]api.Feature, error) {
+	return get[[]api.Feature](ctx, c, inSpace(space), "servers", alias, "features")
+}
+
+// ServerLogs is the last tail lines of a Server's log.
+func (c *Client) ServerLogs(ctx context.Context, space, alias string, tail int) ([]api.LogLine, error) {
+	return get[[]api.LogLine](ctx, c, logQuery(space, tail, ""), "servers", alias, "logs")
+}
+
+// FollowServerLogs hands each the last tail lines of a Server's log and every new one, until ctx is cancelled
+// or each fails.
+func (c *Client) FollowServerLogs(ctx context.Context, space, alias string, tail int, each func(api.LogLine) error) error {
+	return follow(ctx, c, request{method: http.MethodGet, path: []string{"servers", alias, "logs"}, query: logQuery(space, tail, "1")}, each)
+}
+
+func logQuery(space string, tail int, follow string) map[string]string {
+	return map[string]string{"space": space, "tail": strconv.Itoa(tail), "follow": follow}
+}
+
+// FeatureSets lists the FeatureSets of a Space.
+func (c *Client) FeatureSets(ctx context.Context, space string) ([]api.FeatureSet, error) {
+	return get[[]api.FeatureSet](ctx, c, inSpace(space), "featuresets")
+}
+
+// FeatureSet is one FeatureSet.
+func (c *Client) FeatureSet(ctx context.Context, space, name string) (api.FeatureSet, error) {
+	return get[api.FeatureSet](ctx, c, inSpace(space), "featuresets", name)
+}
+
+// CreateFeatureSet makes an empty FeatureSet.
+func (c *Client) CreateFeatureSet(ctx context.Context, space, name string) (api.FeatureSet, error) {
+	return post[api.FeatureSet](ctx, c, space, api.NewFeatureSet{Name: name}, "featuresets")
+}
+
+// DeleteFeatureSet deletes a FeatureSet.
+func (c *Client) DeleteFeatureSet(ctx context.Context, space, name string) (api.FeatureSet, error) {
+	return remove[api.FeatureSet](ctx, c, space, nil, "featuresets", name)
+}
+
+// AddMembers adds members, as texts like "tool:github/create_*", to a FeatureSet.
+func (c *Client) AddMembers(ctx context.Context, space, name string, members []string, exclude bool) (api.FeatureSet, error) {
+	return post[api.FeatureSet](ctx, c, space, api.Members{Members: members, Exclude: exclude}, "featuresets", name, "members")
+}
+
+// RemoveMembers takes members from a FeatureSet.
+func (c *Client) RemoveMembers(ctx context.Context, space, name string, members []string, exclude bool) (api.FeatureSet, error) {
+	return remove[api.FeatureSet](ctx, c, space, api.Members{Members: members, Exclude: exclude}, "featuresets", name, "members")
+}
+
+// Clients lists the Clients.
+func (c *Client) Clients(ctx context.Context) ([]api.Client, error) {
+	return get[[]api.Client](ctx, c, nil, "clients")
+}
+
+// Client is one Client.
+func (c *Client) Client(ctx context.Context, name string) (api.Client, error) {
+	return get[api.Client](ctx, c, nil, "clients", name)
+}
+
+// CreateClient makes a Client and its first access key.
+func (c *Client) CreateClient(ctx context.Context, n api.NewClient) (api.CreatedClient, error) {
+	return post[api.CreatedClient](ctx, c, "", n, "clients")
+}
+
+// DeleteClient removes a Client with its keys and Grants.
+func (c *Client) DeleteClient(ctx context.Context, name string) (api.Client, error) {
+	return remove[api.Client](ctx, c, "", nil, "clients", name)
+}
+
+// SetClientMode chooses how a Client's Space is chosen.
+func (c *Client) SetClientMode(ctx context.Context, name string, mode mcpmux.Mode, space string) (api.Client, error) {
+	return fetch[api.Client](ctx, c, request{method: http.MethodPut, path: []string{"clients", name, "mode"}, body: api.ClientMode{Mode: mode, Space: space}})
+}
+
+// ApproveClient allows a Client to call the gateway, or forbids it.
+func (c *Client) ApproveClient(ctx context.Context, name string, approved bool) (api.Client, error) {
+	verb := "deny"
+	if approved {
+		verb = "approve"
+	}
+	return post[api.Client](ctx, c, "", nil, "clients", name, verb)
+}
+
+// Grant lets a Client use a FeatureSet of a Space.
+func (c *Client) Grant(ctx context.Context, name, set, space string) (api.Client, error) {
+	return post[api.Client](ctx, c, "", api.ClientGrant{Set: set, Space: space}, "clients", name, "grants")
+}
+
+// Ungrant takes a FeatureSet of a Space from a Client.
+func (c *Client) Ungrant(ctx context.Context, name, set, space string) (api.Client, error) {
+	return remove[api.Client](ctx, c, "", api.ClientGrant{Set: set, Space: space}, "clients", name, "grants")
+}
+
+// Keys lists a Client's access keys.
+func (c *Client) Keys(ctx context.Context, name string) ([]mcpmux.AccessKey, error) {
+	return get[[]mcpmux.AccessKey](ctx, c, nil, "clients", name, "keys")
+}
+
+// CreateKey makes an access key; a nil life is one without end.
+func (c *Client) CreateKey(ctx context.Context, name string, life *mcpmux.Duration) (api.CreatedKey, error) {
+	return post[api.CreatedKey](ctx, c, "", api.NewKey{ExpiresIn: life}, "clients", name, "keys")
+}
+
+// RevokeKey revokes an access key.
+func (c *Client) RevokeKey(ctx context.Context, name string, key mcpmux.KeyID) (mcpmux.AccessKey, error) {
+	return remove[mcpmux.AccessKey](ctx, c, "", nil, "clients", name, "keys", string(key))
+}
+
+// RotateKey makes an access key in place of another, which is revoked.
+func (c *Client) RotateKey(ctx context.Context, name string, key mcpmux.KeyID, life *mcpmux.Duration) (api.CreatedKey, error) {
+	return post[api.CreatedKey](ctx, c, "", api.NewKey{ExpiresIn: life}, "clients", name, "keys", string(key), "rotate")
+}
+
+// AnswerSwitch says whether a Client in mode ask moves to the Space that became active.
+func (c *Client) AnswerSwitch(ctx context.Context, name string, accept bool) (api.Client, error) {
+	return post[api.Client](ctx, c, "", api.SwitchAnswer{Accept: accept}, "clients", name, "switch")
+}
+
+// Call calls a tool by its qualified name as a Client, or for "" with everything of the active Space, and
+// returns its result as the server sent it.
+func (c *Client) Call(ctx context.Context, client, name string, arguments json.RawMessage) (json.RawMessage, error) {
+	return post[json.RawMessage](ctx, c, "", api.Call{Client: client, Name: name, Arguments: arguments}, "call")
+}
+
+// Tools lists the tools that a Client sees, or for "" those of the active Space.
+func (c *Client) Tools(ctx context.Context, client string) ([]api.Tool, error) {
+	return get[[]api.Tool](ctx, c, map[string]string{"client": client}, "tools")
+}
+
+// Settings lists the settings.
+func (c *Client) Settings(ctx context.Context) ([]api.Setting, error) {
+	return get[[]api.Setting](ctx, c, nil, "settings")
+}
+
+// Setting is one setting.
+func (c *Client) Setting(ctx context.Context, key string) (api.Setting, error) {
+	return get[api.Setting](ctx, c, nil, "settings", key)
+}
+
+// SetSetting changes a setting.
+func (c *Client) SetSetting(ctx context.Context, key, value string) (api.Setting, error) {
+	return fetch[api.Setting](ctx, c, request{method: http.MethodPut, path: []string{"settings", key}, body: api.SettingValue{Value: value}})
+}
+
+// Audit is up to limit entries of the audit log after the one with the id after; 0 asks for the last ones.
+func (c *Client) Audit(ctx context.Context, after int64, limit int) ([]api.Activity, error) {
+	return get[[]api.Activity](ctx, c, auditQuery(after, limit, ""), "audit")
+}
+
+// FollowAudit hands each the last limit entries of the audit log and every new one, until ctx is cancelled or
+// each fails.
+func (c *Client) FollowAudit(ctx context.Context, limit int, each func(api.Activity) error) error {
+	return follow(ctx, c, request{method: http.MethodGet, path: []string{"audit"}, query: auditQuery(0, limit, "1")}, each)
+}
+
+func auditQuery(after int64, limit int, follow string) map[string]string {
+	q := map[string]string{"limit": strconv.Itoa(limit), "follow": follow}
+	if after > 0 {
+		q["after"] = strconv.FormatInt(after, 10)
+	}
+	return q
+}
+
+// inSpace is the query that names a Space.
+func inSpace(space string) map[string]string { return map[string]string{"space": space} }
+
+func post[T any](ctx context.Context, c *Client, space string, body any, path ...string) (T, error) {
+	return fetch[T](ctx, c, request{method: http.MethodPost, path: path, query: inSpace(space), body: body})
+}
+
+func remove[T any](ctx context.Context, c *Client, space string, body any, path ...string) (T, error) {
+	return fetch[T](ctx, c, request{method: http.MethodDelete, path: path, query: inSpace(space), body: body})
+}
