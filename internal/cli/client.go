@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/adminclient"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// clientCommand is everything about Clients, their keys and their Grants.
+func (a *app) clientCommand() *cobra.Command {
+	return group("client", "clients: the applications that may call the gateway",
+		a.ask("list", "list the clients", takes(), a.clientList),
+		a.ask("show NAME", "show a client with its Space, grants and keys", takes("NAME"), a.clientShow),
+		a.clientCreateCommand(),
+		a.ask("remove NAME", "remove a client; its keys stop working at once", takes("NAME"), a.clientRemove),
+		a.ask("approve NAME", "allow a client to call the gateway", takes("NAME"), a.clientApprove),
+		a.ask("deny NAME", "forbid a client to call the gateway", takes("NAME"), a.clientDeny),
+		a.clientModeCommand(),
+		a.clientGrantCommand(),
+		a.clientUngrantCommand(),
+		a.clientKeyCommand(),
+		a.ask("switch NAME accept|decline", "answer whether a client moves to the Space that became active", takes("NAME", "accept|decline"), a.clientSwitch),
+	)
+}
+
+func (a *app) clientList(cmd *cobra.Command, c *adminclient.Client, _ []string) error {
+	clients, err := c.Clients(cmd.Context())
+	return a.reply(clients, err, func(w io.Writer) {
+		var rows [][]string
+		for _, cl := range clients {
+			rows = append(rows, []string{cl.Name, string(cl.Mode), cl.SpaceName, yesNo(cl.Approved), whenOr(cl.LastSeen, "never")})
+		}
+		table(w, "no clients; `mcpmux client create NAME` makes one", "NAME MODE SPACE APPROVED LAST-SEEN", rows)
+	})
+}
+
+func (a *app) clientShow(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+	client, err := c.Client(cmd.Context(), args[0])
+	return a.reply(client, err, func(w io.Writer) { writeClient(w, client) })
+}
+
+func (a *app) clientRemove(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+	gone, err := c.DeleteClient(cmd.Context(), args[0])
+	return a.reply(gone, err, says("removed the client %q and its keys", args[0]))
+}
+
+func (a *app) clientApprove(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+	client, err := c.ApproveClient(cmd.Context(), args[0], true)
+	return a.reply(client, err, says("%q may call the gateway", args[0]))
+}
+
+func (a *app) clientDeny(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+	client, err := c.ApproveClient(cmd.Context(), args[0], false)
+	return a.reply(client, err, says("%q may not call the gateway", args[0]))
+}
+
+func (a *app) clientModeCommand() *cobra.Command {
+	var space string
+	cmd := a.ask("mode NAME follow|locked|ask [--space S]", "choose how a client's Space is chosen", takes("NAME", "MODE"),
+		func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+			if err := checkMode(cmd, args[1]); err != nil {
+				return err
+			}
+			client, err := c.SetClientMode(cmd.Context(), args[0], mcpmux.Mode(args[1]), space)
+			return a.reply(client, err, says("the mode of %q is %s", args[0], args[1]))
+		})
+	cmd.Flags().StringVar(&space, "space", "", "its Space, for locked and ask (default: the active one)")
+	return cmd
+}
+
+func (a *app) clientGrantCommand() *cobra.Command {
+	var space string
+	cmd := a.ask("grant NAME SET [--space S]", "let a client use a FeatureSet", takes("NAME", "SET"),
+		func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+			client, err := c.Grant(cmd.Context(), args[0], args[1], space)
+			return a.reply(client, err, says("%q may use the set %q", args[0], args[1]))
+		})
+	cmd.Flags().StringVar(&space, "space", "", "Space of the set (default: the active one)")
+	return cmd
+}
+
+func (a *app) clientUngrantCommand() *cobra.Command {
+	var space string
+	cmd := a.ask("ungrant NAME SET [--space S]", "take a FeatureSet from a client", takes("NAME", "SET"),
+		func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+			client, err := c.Ungrant(cmd.Context(), args[0], args[1], space)
+			return a.reply(client, err, says("%q no longer has the set %q", args[0], args[1]))
+		})
+	cmd.Flags().StringVar(&space, "space", "", "Space of the set (default: the active one)")
+	return cmd
+}
+
+func (a *app) clientSwitch(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+	if err := oneOf(cmd, "the answer", args[1], "accept", "decline"); err != nil {
+		return err
+	}
+	client, err := c.AnswerSwitch(cmd.Context(), args[0], args[1] == "accept")
+	return a.reply(client, err, says("%q is in the Space %q", args[0], client.SpaceName))
+}
+
+// checkMode refuses a word that is no connection mode; none is fine.
+func checkMode(cmd *cobra.Command, mode string) error {
+	if mode == "" {
+		return nil
+	}
+	return oneOf(cmd, "the mode", mode, string(mcpmux.ModeFollow), string(mcpmux.ModeLocked), string(mcpmux.ModeAsk))
+}
+
+// writeClient is a Client for people.
+func writeClient(w io.Writer, c api.Client) {
+	var grants []string
+	for _, g := range c.Grants {
+		grants = append(grants, g.Set+" of "+g.Space)
+	}
+	facts(w,
+		[2]string{"client", c.Name},
+		[2]string{"approved", yesNo(c.Approved)},
+		[2]string{"mode", string(c.Mode)},
+		[2]string{"space", c.SpaceName},
+		[2]string{"grants", strings.Join(grants, ", ")},
+		[2]string{"created", when(c.CreatedAt)},
+		[2]string{"last seen", whenOr(c.LastSeen, "never")},
+	)
+	if len(c.Keys) > 0 {
+		fmt.Fprintln(w)
+		table(w, "", keyHeading, keyRows(c.Keys))
+	}
+}

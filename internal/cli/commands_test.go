@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+var (
+	noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+	work = api.Space{ID: "s1", Name: "Work", Active: true, Default: true, CreatedAt: noon}
+
+	github = api.Server{
+		Server: mcpmux.Server{ID: "i1", Space: "s1", Alias: "github", Enabled: true, CreatedAt: noon,
+			Definition: mcpmux.Definition{Transport: mcpmux.TransportStdio, Command: "npx", Args: []string{"-y", "server-github"}},
+			Values:     []mcpmux.ValueName{{Kind: mcpmux.ValueInput, Name: "TOKEN", Secret: true}},
+			About:      &mcpmux.About{ProtocolVersion: "2025-11-25"}},
+		SpaceName: "Work",
+		Status:    mcpmux.ServerStatus{State: mcpmux.StateConnected, Since: noon, Connections: 1},
+		Features:  api.FeatureCounts{Tools: 2, Prompts: 1},
+	}
+
+	key = mcpmux.AccessKey{ID: "k1", Client: "c1", Hint: "mm_key_abc", CreatedAt: noon}
+
+	cursor = api.Client{
+		Client:    mcpmux.Client{ID: "c1", Name: "cursor", Mode: mcpmux.ModeFollow, Approved: true, Space: "s1", CreatedAt: noon},
+		SpaceName: "Work",
+		Grants:    []api.Grant{{Space: "Work", Set: "All"}},
+		Keys:      []mcpmux.AccessKey{key},
+	}
+
+	reading = api.FeatureSet{
+		FeatureSet: mcpmux.FeatureSet{ID: "f1", Space: "s1", Name: "reading", Kind: mcpmux.SetCustom, CreatedAt: noon,
+			Members: []mcpmux.Member{{Kind: "tool", Server: "github", Name: "get_*"}}},
+	}
+)
+
+func TestRun_CommandsBecomeRequests(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(secret, []byte("from a file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	type call struct {
+		args    []string
+		stdin   string
+		answers map[string]any
+	}
+	words := strings.Fields
+	added := map[string]any{"POST /servers": github}
+	client := map[string]any{"POST /clients": api.CreatedClient{Client: cursor, AccessKey: "mm_key_abcdef"},
+		"GET /status": api.Status{Gateway: "running", GatewayURL: "http://localhost:45818/mcp"}}
+	toolResult := func(isError bool, text string) map[string]any {
+		return map[string]any{"POST /call": map[string]any{"content": []any{map[string]any{"type": "text", "text": text}}, "isError": isError}}
+	}
+	for file, calls := range map[string][]call{
+		"server": {
+			{args: words("server add github --env DEBUG=a=b,c --secret TOKEN=@@at -- npx -y server-github --env X=Y"), answers: added},
+			{args: words("server add github --secret A --secret B=@" + secret + " --header"), answers: added}, // --header lacks its argument
+			{args: []string{"server", "add", "web", "https://mcp.example/mcp?x=1", "--header", "Authorization: Bearer ${input:T}", "--header", "X-Key", "--secret", "T=@" + secret,
+				"--space", "Work", "--prefix", "", "--idle-timeout", "0", "--disabled", "--transport", "sse"}, stdin: "typed\r\n", answers: map[string]any{"POST /servers": github, "GET /version": api.Version{}}},
+			{args: words("server add web https://mcp.example --secret A"), stdin: "", answers: map[string]any{"GET /version": api.Version{}}},
+			{args: words("server list"), answers: map[string]any{"GET /servers": []api.Server{github}}},
+			{args: words("server list --space Home"), answers: map[string]any{"GET /servers": []api.Server{}}},
+			{args: words("server list --json"), answers: map[string]any{"GET /servers": []api.Server{}}},
+			{args: words("server show github"), answers: map[string]any{"GET /servers/github": github}},
+			{args: words("server show github --json"), answers: map[string]any{"GET /servers/github": github}},
+			{args: words("server restart github --space Work"), answers: map[string]any{"POST /servers/github/restart": github}},
+			{args: words("server logs github --tail 5"), answers: map[string]any{"GET /servers/github/logs": []api.LogLine{{At: noon, Source: "stderr", Text: "ready\x1b[2J"}}}},
+			{args: words("server logs github -f"), answers: map[string]any{"GET /servers/github/logs": ": hello\n\nevent: line\ndata: {\"at\":\"2026-05-04T12:00:00Z\",\"source\":\"server\",\"level\":\"info\",\"text\":\"up\"}\n\n"}},
+			{args: words("server show gone"), answers: nil},
+			{args: words("server show gone --json"), answers: nil},
+		},
+		"space": {
+			{args: words("space list"), answers: map[string]any{"GET /spaces": []api.Space{work}}},
+			{args: []string{"space", "create", "A/B c"}, answers: map[string]any{"POST /spaces": work}},
+			{args: []string{"space", "rename", "A/B c", "D"}, answers: map[string]any{"PATCH /spaces/A%2FB%20c": work}},
+			{args: words("space activate Work"), answers: map[string]any{"POST /spaces/Work/activate": work}},
+			{args: words("space delete Work"), answers: map[string]any{"DELETE /spaces/Work": mcpmux.Errorf(mcpmux.CodeDenied, "the default Space cannot be deleted")}},
+		},
+		"featureset": {
+			{args: words("featureset show reading"), answers: map[string]any{"GET /featuresets/reading": reading}},
+			{args: words("featureset include reading tool:github/get_* server:files --space Work"), answers: map[string]any{"POST /featuresets/reading/members": reading}},
+			{args: words("featureset exclude reading set:Other --remove"), answers: map[string]any{"DELETE /featuresets/reading/members": reading}},
+		},
+		"client": {
+			{args: words("client create cursor"), answers: client},
+			{args: words("client create cursor --mode locked --space Work --grant reading --grant Default --expires 30d --json"), answers: client},
+			{args: words("client list"), answers: map[string]any{"GET /clients": []api.Client{cursor}}},
+			{args: words("client show cursor"), answers: map[string]any{"GET /clients/cursor": cursor}},
+			{args: words("client mode cursor locked --space Work"), answers: map[string]any{"PUT /clients/cursor/mode": cursor}},
+			{args: words("client grant cursor reading"), answers: map[string]any{"POST /clients/cursor/grants": cursor}},
+			{args: words("client ungrant cursor reading --space Work"), answers: map[string]any{"DELETE /clients/cursor/grants": cursor}},
+			{args: words("client deny cursor"), answers: map[string]any{"POST /clients/cursor/deny": cursor}},
+			{args: words("client switch cursor accept"), answers: map[string]any{"POST /clients/cursor/switch": cursor}},
+			{args: words("client key create cursor --expires 1h"), answers: map[string]any{"POST /clients/cursor/keys": api.CreatedKey{AccessKey: key, Secret: "mm_key_abcdef"}}},
+			{args: words("client key revoke cursor"), answers: map[string]any{"GET /clients/cursor/keys": []mcpmux.AccessKey{key}, "DELETE /clients/cursor/keys/k1": key}},
+			{args: words("client key revoke cursor"), answers: map[string]any{"GET /clients/cursor/keys": []mcpmux.AccessKey{key, key}}},
+			{args: words("client key rotate cursor mm_key_abc"), answers: map[string]any{"GET /clients/cursor/keys": []mcpmux.AccessKey{key},
+				"POST /clients/cursor/keys/k1/rotate": api.CreatedKey{AccessKey: key, Secret: "mm_key_xyz"}}},
+		},
+		"call": {
+			{args: []string{"call", "github_get", `{"n": 12345678901234567890}`, "--client", "cursor"}, answers: toolResult(false, "two\nlines")},
+			{args: words("call github_get -"), stdin: "{\"a\":1}\n", answers: toolResult(true, "no such thing")},
+			{args: words("call github_get --json"), answers: map[string]any{"POST /call": json.RawMessage(`{"content":[],"structuredContent":{"big":12345678901234567890},"x":1}`)}},
+			{args: words("tools --client cursor"), answers: map[string]any{"GET /tools": []api.Tool{{Name: "github_get", Description: "Gets\nsomething"}}}},
+		},
+		"daemon": {
+			{args: words("status"), answers: map[string]any{"GET /status": api.Status{Gateway: "running", GatewayURL: "http://localhost:45818/mcp"}}},
+			{args: words("status"), answers: map[string]any{"GET /status": api.Status{Gateway: "stopped", GatewayURL: "http://localhost:45818/mcp", DashboardURL: "http://localhost:45819",
+				Servers: 2, ConnectedServers: 1, RegisteredClients: 1, ActiveSpace: "Home", Warnings: []string{"the master key is in a file"},
+				Questions: []api.Question{{Client: "cursor", From: "Work", To: "Home"}}}}},
+			{args: words("doctor"), answers: map[string]any{"GET /doctor": api.Doctor{Checks: []api.Check{{Name: "key", OK: true, Message: "in the keychain"}, {Name: "port", Message: "taken"}}}}},
+			{args: words("gateway stop"), answers: map[string]any{"POST /gateway/stop": api.Status{Gateway: "stopped"}}},
+			{args: words("dashboard"), answers: map[string]any{"POST /dashboard/ticket": api.Ticket{URL: "http://localhost:45819/?ticket=x", ExpiresAt: noon}}},
+			{args: words("dashboard --print"), answers: map[string]any{"POST /dashboard/ticket": api.Ticket{URL: "http://localhost:45819/?ticket=x", ExpiresAt: noon}}},
+			{args: words("settings get log.level"), answers: map[string]any{"GET /settings/log.level": api.Setting{Key: "log.level", Value: "info"}}},
+			{args: words("settings set log.level debug"), answers: map[string]any{"PUT /settings/log.level": api.Setting{Key: "log.level", Value: "debug"}}},
+		},
+	} {
+		t.Run(file, func(t *testing.T) {
+			var all strings.Builder
+			for _, c := range calls {
+				d := &fakeDaemon{answers: c.answers}
+				r := run(t, d.start(t), c.stdin, c.args...)
+				all.WriteString(transcript(c.args, d.asked, r))
+			}
+			golden(t, "testdata/"+file+".golden", strings.ReplaceAll(all.String(), secret, "FILE"))
+		})
+	}
+}

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// docsHead is what docs/cli.md begins with.
+const docsHead = `# The command line
+
+Every command takes ` + "`--json`" + ` and then prints exactly the resource of the admin API: one object, or an array for a
+list. Exit codes: 0 done, 1 failed, 2 wrong usage (nothing was asked), 3 the daemon is not running. ` + "`--data-dir`" + ` or
+` + "`MCPMUX_DATA_DIR`" + ` chooses the data folder; colours stay out where the output is not a terminal or ` + "`NO_COLOR`" + ` is set.
+` + "`mcpmux COMMAND --help`" + ` lists a command's flags.
+
+A secret in an argument is visible to other users of the machine while the command runs. ` + "`--secret K`" + ` and
+` + "`--header K`" + ` read the value from standard input (without echo on a terminal), ` + "`--secret K=@FILE`" + ` and
+` + "`--header 'K: @FILE'`" + ` from a file; a value that begins with @ is written @@.
+
+| command | what it does |
+|---|---|
+`
+
+func TestDocs_ListEveryCommand(t *testing.T) {
+	a := &app{IO: IO{Getenv: env(nil)}, in: newLines(nil)}
+	var b strings.Builder
+	b.WriteString(docsHead)
+	writeDocs(&b, newRoot(a))
+	golden(t, "../../docs/cli.md", b.String())
+}
+
+// writeDocs writes one line for each command that can be run.
+func writeDocs(b *strings.Builder, cmd *cobra.Command) {
+	if cmd.Hidden {
+		return
+	}
+	if !cmd.HasSubCommands() || !cmd.HasParent() {
+		line := strings.TrimSuffix(cmd.UseLine(), " [flags]")
+		fmt.Fprintf(b, "| `%s` | %s |\n", strings.ReplaceAll(line, "|", `\|`), strings.ReplaceAll(cmd.Short, "|", `\|`))
+	}
+	for _, child := range cmd.Commands() {
+		if child.Name() != "help" && child.Name() != "completion" {
+			writeDocs(b, child)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/adminclient"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// serverFlags are the flags of `server add`.
+type serverFlags struct {
+	space, cwd, transport, prefix string
+	idleTimeout                   time.Duration
+	disabled                      bool
+	values                        []valueArg
+}
+
+// serverAddCommand is `mcpmux server add`.
+func (a *app) serverAddCommand() *cobra.Command {
+	var s serverFlags
+	cmd := a.ask("add ALIAS [flags] (URL | -- COMMAND ARG…)", "add a server: a URL, or a command that speaks MCP on its standard streams",
+		cobra.ArbitraryArgs, func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+			return a.serverAdd(cmd, c, &s, args)
+		})
+	f := cmd.Flags()
+	f.StringVar(&s.space, "space", "", "Space to add it to (default: the active one)")
+	f.Var(&valueFlag{kind: mcpmux.ValueEnv, list: &s.values}, "env", "environment variable of the command (repeatable)")
+	f.Var(&valueFlag{kind: mcpmux.ValueInput, secret: true, list: &s.values}, "secret",
+		"secret: environment variable of the command, and ${input:K} anywhere; K alone reads it from standard input, K=@FILE from a file (repeatable)")
+	f.Var(&valueFlag{kind: mcpmux.ValueHeader, secret: true, list: &s.values}, "header",
+		"HTTP header of a URL; K alone and 'K: @FILE' as for --secret (repeatable)")
+	f.StringVar(&s.cwd, "cwd", "", "working folder of the command")
+	f.StringVar(&s.transport, "transport", "", "stdio, http or sse (default: what URL or COMMAND says)")
+	f.BoolVar(&s.disabled, "disabled", false, "add it switched off")
+	f.StringVar(&s.prefix, "prefix", "", "what the names of its tools begin with (default: the alias; empty: nothing)")
+	f.DurationVar(&s.idleTimeout, "idle-timeout", 0, "close its connection after this long without use, like 10m; 0: never (default: the setting pool.idle_timeout)")
+	return cmd
+}
+
+// serverAdd understands the arguments first, then sees whether the daemon is there, and only then asks for
+// secrets, so that nobody types one in vain.
+func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlags, args []string) error {
+	alias, def, err := s.definition(cmd, args)
+	if err != nil {
+		return err
+	}
+	if err := s.check(cmd, def); err != nil {
+		return err
+	}
+	add := api.NewServer{Alias: alias, Definition: def}
+	if s.disabled {
+		off := false
+		add.Enabled = &off
+	}
+	if cmd.Flags().Changed("prefix") {
+		add.Prefix = &s.prefix
+	}
+	if cmd.Flags().Changed("idle-timeout") {
+		d := mcpmux.Duration(s.idleTimeout)
+		add.IdleTimeout = &d
+	}
+	if slices.ContainsFunc(s.values, func(v valueArg) bool { return v.ask }) {
+		if _, err := c.Version(cmd.Context()); err != nil {
+			return err
+		}
+	}
+	for _, v := range s.values {
+		text, err := v.resolve(cmd.Context(), a, cmd)
+		if err != nil {
+			return err
+		}
+		add.Values = append(add.Values, api.Value{Kind: v.kind, Name: v.name, Secret: v.secret, Value: text})
+	}
+	server, err := c.CreateServer(cmd.Context(), s.space, add)
+	return a.reply(server, err, says("added %s to the Space %q; `mcpmux server show %s` tells how it is doing", alias, server.SpaceName, alias))
+}
+
+// aliasForm is the form of an alias; the store insists on it too.
+var aliasForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+
+// definition is the alias and the recipe that the arguments describe: one URL, or a command after "--".
+func (s *serverFlags) definition(cmd *cobra.Command, args []string) (string, mcpmux.Definition, error) {
+	before, command := args, []string(nil)
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		before, command = args[:dash], args[dash:]
+	}
+	var def mcpmux.Definition
+	fail := func(format string, a ...any) (string, mcpmux.Definition, error) {
+		return "", def, misused(cmd, format, a...)
+	}
+	switch {
+	case len(before) == 0:
+		return fail("ALIAS is missing")
+	case !aliasForm.MatchString(before[0]):
+		return fail("the alias %q must be 1 to 32 of a-z, 0-9, _ and -, and begin with a letter or digit", before[0])
+	case len(before) > 1 && len(command) > 0:
+		return fail("give a URL or a command, not both")
+	case len(before) == 1 && len(command) == 0:
+		return fail("a URL is missing, or -- and a command")
+	case len(before) > 2 || len(before) == 2 && !isURL(before[1]):
+		return fail("%q is not an http or https URL; a command comes after --", before[1])
+	case len(before) == 2:
+		def = mcpmux.Definition{Transport: mcpmux.TransportHTTP, URL: before[1]}
+	case command[0] == "":
+		return fail("COMMAND is empty")
+	case len(command) == 1 && isURL(command[0]):
+		return fail("%q is a URL; write it without --", command[0])
+	default:
+		def = mcpmux.Definition{Transport: mcpmux.TransportStdio, Command: absolute(command[0]), Args: command[1:], Cwd: s.cwd}
+		if s.cwd != "" && !strings.HasPrefix(s.cwd, "${") {
+			def.Cwd, _ = filepath.Abs(s.cwd) // the daemon has another working folder; where ours is gone, it says so
+		}
+	}
+	return before[0], s.withTransport(def), nil
+}
+
+// withTransport is def with what --transport says, which check looks at.
+func (s *serverFlags) withTransport(def mcpmux.Definition) mcpmux.Definition {
+	if s.transport != "" {
+		def.Transport = mcpmux.Transport(s.transport)
+	}
+	return def
+}
+
+// check refuses flags that do not go with the transport.
+func (s *serverFlags) check(cmd *cobra.Command, def mcpmux.Definition) error {
+	t, isCommand := def.Transport, def.Command != ""
+	if err := oneOf(cmd, "--transport", string(t), string(mcpmux.TransportStdio), string(mcpmux.TransportHTTP), string(mcpmux.TransportSSE)); err != nil {
+		return err
+	}
+	switch {
+	case isCommand != (t == mcpmux.TransportStdio):
+		return misused(cmd, "--transport %s does not go with %s", t, map[bool]string{true: "a command", false: "a URL"}[isCommand])
+	case !isCommand && s.cwd != "":
+		return misused(cmd, "--cwd is for a command, not for a URL")
+	case s.idleTimeout < 0:
+		return misused(cmd, "--idle-timeout is negative")
+	}
+	seen := map[string]bool{}
+	for _, v := range s.values {
+		key := fmt.Sprint(v.kind, " ", v.name)
+		switch {
+		case v.kind == mcpmux.ValueHeader && isCommand:
+			return misused(cmd, "--header is for a URL; a command has --env and --secret")
+		case v.kind == mcpmux.ValueEnv && !isCommand:
+			return misused(cmd, "--env is for a command; a URL has --header and --secret")
+		case seen[key]:
+			return misused(cmd, "%s is given twice", v.name)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+// isURL says whether s is an address to connect to. One with an Input in it is not looked at closely.
+func isURL(s string) bool {
+	if strings.Contains(s, "${") {
+		return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")
+	}
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// absolute is a command as the daemon finds it, which has another working folder: a path from here, any
+// other word as it is.
+func absolute(command string) string {
+	if !strings.ContainsRune(command, filepath.Separator) || strings.HasPrefix(command, "${") {
+		return command
+	}
+	if abs, err := filepath.Abs(command); err == nil {
+		return abs
+	}
+	return command
+}
