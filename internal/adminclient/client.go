@@ -58,7 +58,7 @@ type NotRunningError struct {
 }
 
 func (e *NotRunningError) Error() string {
-	return fmt.Sprintf("McpMux is not running: nothing answers at %s", e.Socket)
+	return "McpMux is not running: nothing answers at " + e.Socket
 }
 func (e *NotRunningError) Unwrap() error { return e.Err }
 
@@ -83,7 +83,7 @@ func fetch[T any](ctx context.Context, c *Client, r request) (T, error) {
 	if err != nil {
 		return out, err
 	}
-	defer body.Close()
+	defer drop(body)
 	text, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
 	switch {
 	case err != nil:
@@ -110,7 +110,7 @@ func (c *Client) do(ctx context.Context, r request) (io.ReadCloser, error) {
 		return nil, c.explain(ctx, err)
 	}
 	if resp.StatusCode >= 300 {
-		defer resp.Body.Close()
+		defer drop(resp.Body)
 		return nil, refusal(resp)
 	}
 	return resp.Body, nil
@@ -167,6 +167,9 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	}
 	return dial.err
 }
+
+// drop closes the body of an answer. Nothing more was wanted of it, so how that went does not matter.
+func drop(body io.Closer) { _ = body.Close() }
 
 // refusal is the error in an answer.
 func refusal(resp *http.Response) error {

@@ -91,7 +91,7 @@ func TestPrepareSocket_LinkInPlaceOfTheShortFolderIsRefused(t *testing.T) {
 // shortTempDir is a folder whose name leaves room for a socket's, which t.TempDir's does not.
 func shortTempDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "mux")
+	dir, err := os.MkdirTemp("", "mux") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func follow[T any](ctx context.Context, c *Client, r request, each func(T) error
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer drop(body)
 	err = events(body, func(_ string, data []byte) error {
 		var v T
 		if err := json.Unmarshal(data, &v); err != nil {

@@ -18,10 +18,12 @@ var (
 	work = api.Space{ID: "s1", Name: "Work", Active: true, Default: true, CreatedAt: noon}
 
 	github = api.Server{
-		Server: mcpmux.Server{ID: "i1", Space: "s1", Alias: "github", Enabled: true, CreatedAt: noon,
+		Server: mcpmux.Server{
+			ID: "i1", Space: "s1", Alias: "github", Enabled: true, CreatedAt: noon,
 			Definition: mcpmux.Definition{Transport: mcpmux.TransportStdio, Command: "npx", Args: []string{"-y", "server-github"}},
 			Values:     []mcpmux.ValueName{{Kind: mcpmux.ValueInput, Name: "TOKEN", Secret: true}},
-			About:      &mcpmux.About{ProtocolVersion: "2025-11-25"}},
+			About:      &mcpmux.About{ProtocolVersion: "2025-11-25"},
+		},
 		SpaceName: "Work",
 		Status:    mcpmux.ServerStatus{State: mcpmux.StateConnected, Since: noon, Connections: 1},
 		Features:  api.FeatureCounts{Tools: 2, Prompts: 1},
@@ -37,8 +39,10 @@ var (
 	}
 
 	reading = api.FeatureSet{
-		FeatureSet: mcpmux.FeatureSet{ID: "f1", Space: "s1", Name: "reading", Kind: mcpmux.SetCustom, CreatedAt: noon,
-			Members: []mcpmux.Member{{Kind: "tool", Server: "github", Name: "get_*"}}},
+		FeatureSet: mcpmux.FeatureSet{
+			ID: "f1", Space: "s1", Name: "reading", Kind: mcpmux.SetCustom, CreatedAt: noon,
+			Members: []mcpmux.Member{{Kind: "tool", Server: "github", Name: "get_*"}},
+		},
 	}
 )
 
@@ -54,8 +58,10 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 	}
 	words := strings.Fields
 	added := map[string]any{"POST /servers": github}
-	client := map[string]any{"POST /clients": api.CreatedClient{Client: cursor, AccessKey: "mm_key_abcdef"},
-		"GET /status": api.Status{Gateway: "running", GatewayURL: "http://localhost:45818/mcp"}}
+	client := map[string]any{
+		"POST /clients": api.CreatedClient{Client: cursor, AccessKey: "mm_key_abcdef"},
+		"GET /status":   api.Status{Gateway: "running", GatewayURL: "http://localhost:45818/mcp"},
+	}
 	toolResult := func(isError bool, text string) map[string]any {
 		return map[string]any{"POST /call": map[string]any{"content": []any{map[string]any{"type": "text", "text": text}}, "isError": isError}}
 	}
@@ -63,8 +69,10 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 		"server": {
 			{args: words("server add github --env DEBUG=a=b,c --secret TOKEN=@@at -- npx -y server-github --env X=Y"), answers: added},
 			{args: words("server add github --secret A --secret B=@" + secret + " --header"), answers: added}, // --header lacks its argument
-			{args: []string{"server", "add", "web", "https://mcp.example/mcp?x=1", "--header", "Authorization: Bearer ${input:T}", "--header", "X-Key", "--secret", "T=@" + secret,
-				"--space", "Work", "--prefix", "", "--idle-timeout", "0", "--disabled", "--transport", "sse"}, stdin: "typed\r\n", answers: map[string]any{"POST /servers": github, "GET /version": api.Version{}}},
+			{args: []string{
+				"server", "add", "web", "https://mcp.example/mcp?x=1", "--header", "Authorization: Bearer ${input:T}", "--header", "X-Key", "--secret", "T=@" + secret,
+				"--space", "Work", "--prefix", "", "--idle-timeout", "0", "--disabled", "--transport", "sse",
+			}, stdin: "typed\r\n", answers: map[string]any{"POST /servers": github, "GET /version": api.Version{}}},
 			{args: words("server add web https://mcp.example --secret A"), stdin: "", answers: map[string]any{"GET /version": api.Version{}}},
 			{args: words("server list"), answers: map[string]any{"GET /servers": []api.Server{github}}},
 			{args: words("server list --space Home"), answers: map[string]any{"GET /servers": []api.Server{}}},
@@ -102,8 +110,10 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("client key create cursor --expires 1h"), answers: map[string]any{"POST /clients/cursor/keys": api.CreatedKey{AccessKey: key, Secret: "mm_key_abcdef"}}},
 			{args: words("client key revoke cursor"), answers: map[string]any{"GET /clients/cursor/keys": []mcpmux.AccessKey{key}, "DELETE /clients/cursor/keys/k1": key}},
 			{args: words("client key revoke cursor"), answers: map[string]any{"GET /clients/cursor/keys": []mcpmux.AccessKey{key, key}}},
-			{args: words("client key rotate cursor mm_key_abc"), answers: map[string]any{"GET /clients/cursor/keys": []mcpmux.AccessKey{key},
-				"POST /clients/cursor/keys/k1/rotate": api.CreatedKey{AccessKey: key, Secret: "mm_key_xyz"}}},
+			{args: words("client key rotate cursor mm_key_abc"), answers: map[string]any{
+				"GET /clients/cursor/keys":            []mcpmux.AccessKey{key},
+				"POST /clients/cursor/keys/k1/rotate": api.CreatedKey{AccessKey: key, Secret: "mm_key_xyz"},
+			}},
 		},
 		"call": {
 			{args: []string{"call", "github_get", `{"n": 12345678901234567890}`, "--client", "cursor"}, answers: toolResult(false, "two\nlines")},
@@ -113,9 +123,11 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 		},
 		"daemon": {
 			{args: words("status"), answers: map[string]any{"GET /status": api.Status{Gateway: "running", GatewayURL: "http://localhost:45818/mcp"}}},
-			{args: words("status"), answers: map[string]any{"GET /status": api.Status{Gateway: "stopped", GatewayURL: "http://localhost:45818/mcp", DashboardURL: "http://localhost:45819",
+			{args: words("status"), answers: map[string]any{"GET /status": api.Status{
+				Gateway: "stopped", GatewayURL: "http://localhost:45818/mcp", DashboardURL: "http://localhost:45819",
 				Servers: 2, ConnectedServers: 1, RegisteredClients: 1, ActiveSpace: "Home", Warnings: []string{"the master key is in a file"},
-				Questions: []api.Question{{Client: "cursor", From: "Work", To: "Home"}}}}},
+				Questions: []api.Question{{Client: "cursor", From: "Work", To: "Home"}},
+			}}},
 			{args: words("doctor"), answers: map[string]any{"GET /doctor": api.Doctor{Checks: []api.Check{{Name: "key", OK: true, Message: "in the keychain"}, {Name: "port", Message: "taken"}}}}},
 			{args: words("gateway stop"), answers: map[string]any{"POST /gateway/stop": api.Status{Gateway: "stopped"}}},
 			{args: words("dashboard"), answers: map[string]any{"POST /dashboard/ticket": api.Ticket{URL: "http://localhost:45819/?ticket=x", ExpiresAt: noon}}},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"syscall"
 )
@@ -9,7 +10,7 @@ import (
 const enableEchoInput = 0x4
 
 // silence switches the echo of a console off and returns what switches it on again.
-func silence(terminal *os.File) (restore func(), err error) {
+func silence(_ context.Context, terminal *os.File) (restore func(), err error) {
 	handle := syscall.Handle(terminal.Fd())
 	var mode uint32
 	if err := syscall.GetConsoleMode(handle, &mode); err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,7 +83,7 @@ func checkMember(cmd *cobra.Command, member string) error {
 func writeSets(w io.Writer, sets []api.FeatureSet) {
 	var rows [][]string
 	for _, s := range sets {
-		rows = append(rows, []string{s.Name, string(s.Kind), fmt.Sprint(len(s.Members))})
+		rows = append(rows, []string{s.Name, string(s.Kind), strconv.Itoa(len(s.Members))})
 	}
 	table(w, "no sets", "NAME KIND MEMBERS", rows)
 }

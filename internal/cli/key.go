@@ -35,7 +35,8 @@ func (a *app) clientKeyCommand() *cobra.Command {
 
 // keyMakeCommand makes a command that ends in a new key.
 func (a *app) keyMakeCommand(use, short string, takes cobra.PositionalArgs,
-	make func(*cobra.Command, *adminclient.Client, []string, *mcpmux.Duration) (api.CreatedKey, error)) *cobra.Command {
+	make func(*cobra.Command, *adminclient.Client, []string, *mcpmux.Duration) (api.CreatedKey, error),
+) *cobra.Command {
 	var expires string
 	cmd := a.ask(use, short, takes, func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
 		life, err := lifetime(cmd, expires)

@@ -33,7 +33,7 @@ func (l *lines) secret(ctx context.Context, prompt io.Writer, name string) (stri
 	if file, ok := l.src.(*os.File); ok && isTerminal(file) {
 		fmt.Fprintf(prompt, "Value of %s (not shown): ", name)
 		defer fmt.Fprintln(prompt)
-		restore, err := silence(file)
+		restore, err := silence(ctx, file)
 		if err != nil {
 			return "", fmt.Errorf("switch the terminal's echo off: %w", err)
 		}

@@ -57,7 +57,7 @@ type ServeOptions struct {
 // Run executes one command line, without the program's name, and returns its exit code.
 func Run(ctx context.Context, args []string, stdio IO) int {
 	a := &app{IO: stdio, in: newLines(stdio.In)}
-	root := newRoot(a)
+	root := newRoot(a) //nolint:contextcheck // cobra hands the context of ExecuteContext to each command
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	return a.finish(err)

@@ -157,10 +157,18 @@ func TestServe_FlagsAndEnvironmentBecomeOptions(t *testing.T) {
 	}{
 		{"plain opens the dashboard", nil, nil, ServeOptions{OpenDashboard: true}},
 		{"serve does not", []string{"serve"}, nil, ServeOptions{}},
-		{"flags", []string{"serve", "--gateway-addr", ":0", "--dashboard-addr=127.0.0.1:1", "--log-level", "DEBUG", "--demo", "--require-keychain"}, nil,
-			ServeOptions{GatewayAddr: ":0", DashboardAddr: "127.0.0.1:1", LogLevel: "debug", Demo: true, RequireKeychain: true}},
-		{"environment", []string{"serve"}, map[string]string{"MCPMUX_GATEWAY_ADDR": ":1", "MCPMUX_DASHBOARD_ADDR": ":2", "MCPMUX_LOG_LEVEL": "warn"},
-			ServeOptions{GatewayAddr: ":1", DashboardAddr: ":2", LogLevel: "warn"}},
+		{
+			"flags",
+			[]string{"serve", "--gateway-addr", ":0", "--dashboard-addr=127.0.0.1:1", "--log-level", "DEBUG", "--demo", "--require-keychain"},
+			nil,
+			ServeOptions{GatewayAddr: ":0", DashboardAddr: "127.0.0.1:1", LogLevel: "debug", Demo: true, RequireKeychain: true},
+		},
+		{
+			"environment",
+			[]string{"serve"},
+			map[string]string{"MCPMUX_GATEWAY_ADDR": ":1", "MCPMUX_DASHBOARD_ADDR": ":2", "MCPMUX_LOG_LEVEL": "warn"},
+			ServeOptions{GatewayAddr: ":1", DashboardAddr: ":2", LogLevel: "warn"},
+		},
 		{"flags win", []string{"serve", "--gateway-addr", ":9"}, map[string]string{"MCPMUX_GATEWAY_ADDR": ":1"}, ServeOptions{GatewayAddr: ":9"}},
 		{"no browser", []string{"--no-browser"}, nil, ServeOptions{NoBrowser: true}},
 		{"no browser by environment", nil, map[string]string{"MCPMUX_NO_BROWSER": "1"}, ServeOptions{NoBrowser: true}},
@@ -168,8 +176,10 @@ func TestServe_FlagsAndEnvironmentBecomeOptions(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var got *ServeOptions
 			args := append([]string{"--data-dir", dir}, test.args...)
-			exit := Run(t.Context(), args, IO{Out: io.Discard, Err: io.Discard, Getenv: env(test.env),
-				Serve: func(_ context.Context, o ServeOptions) error { o.Out = nil; got = &o; return nil }})
+			exit := Run(t.Context(), args, IO{
+				Out: io.Discard, Err: io.Discard, Getenv: env(test.env),
+				Serve: func(_ context.Context, o ServeOptions) error { o.Out = nil; got = &o; return nil },
+			})
 			test.want.DataDir = dir
 			if exit != exitDone || got == nil {
 				t.Fatalf("exit %d, served %v", exit, got)

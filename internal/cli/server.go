@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,7 +63,7 @@ func (a *app) serverListCommand() *cobra.Command {
 		return a.reply(servers, err, func(w io.Writer) {
 			var rows [][]string
 			for _, s := range servers {
-				rows = append(rows, []string{s.Alias, string(s.Status.State), string(s.Definition.Transport), fmt.Sprint(s.Features.Tools), short(target(s.Definition), 60)})
+				rows = append(rows, []string{s.Alias, string(s.Status.State), string(s.Definition.Transport), strconv.Itoa(s.Features.Tools), short(target(s.Definition), 60)})
 			}
 			table(w, "no servers; `mcpmux server add` adds one", "ALIAS STATE TRANSPORT TOOLS TARGET", rows)
 		})

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,8 +35,7 @@ func misused(cmd *cobra.Command, format string, args ...any) error {
 // misusedFlag says what is wrong with a flag, with the flag that was probably meant. It does not repeat what
 // was given to a flag of secret values.
 func misusedFlag(cmd *cobra.Command, err error) error {
-	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		if _, secret := invalid.GetFlag().Value.(*valueFlag); secret {
 			return misused(cmd, "--%s: %s", invalid.GetFlag().Name, invalid.Unwrap())
 		}
@@ -74,10 +74,8 @@ func takes(names ...string) cobra.PositionalArgs {
 
 // oneOf requires word to be one of allowed.
 func oneOf(cmd *cobra.Command, what, word string, allowed ...string) error {
-	for _, a := range allowed {
-		if a == word {
-			return nil
-		}
+	if slices.Contains(allowed, word) {
+		return nil
 	}
 	hint := ""
 	if near := nearest(word, allowed); near != "" {
@@ -124,10 +122,8 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 // suggestedName is the child of cmd that word is another word for.
 func suggestedName(cmd *cobra.Command, word string) string {
 	for _, c := range cmd.Commands() {
-		for _, s := range c.SuggestFor {
-			if s == word {
-				return c.Name()
-			}
+		if slices.Contains(c.SuggestFor, word) {
+			return c.Name()
 		}
 	}
 	return word
