@@ -183,13 +183,15 @@ func (x *exchange) call(ctx context.Context, route *catalog.Route, edits []wire.
 // scope says which connection of the Server a request may share. Requests run on the base connection of all
 // clients until the Server is seen to ask back; from then on a client that can be asked gets a connection
 // that declares just what it can be asked, and on stdio, where nothing else tells whose call a question
-// belongs to, sole use of it for the time of the call.
+// belongs to, sole use of it for the time of the call. A client of the older era reaches a Server that speaks
+// both on a connection of its own era.
 func (x *exchange) scope(s *mcpmux.Server) (scope string, exclusive bool) {
-	if s.About == nil || !s.About.Interactive || s.About.Modern() || x.method == nil || !x.method.Interactive {
-		return "", false
+	legacy := s.About.Modern() && !x.modern
+	if s.About == nil || !s.About.Interactive || x.modern || x.method == nil || !x.method.Interactive {
+		return backend.Scope(legacy, ""), false
 	}
 	profile := x.caps.Profile()
-	return profile, profile != "" && s.Definition.Transport == mcpmux.TransportStdio
+	return backend.Scope(legacy, profile), profile != "" && s.Definition.Transport == mcpmux.TransportStdio
 }
 
 // bridgeable refuses a call between the eras. Converting between them is the job of protocol, and its place

@@ -35,10 +35,11 @@ func newRig(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backend.Sp
 	transport := backend.NewTransport()
 	r.pool = pool.New(func(ctx context.Context, target pool.Target, scope string) (*backend.Conn, error) {
 		server := target.Server
-		return backend.Dial(ctx, target.Spec, backend.Options{
-			Capabilities: scope, Transport: transport,
-			Events: backend.Events{Updated: func(uri string, raw []byte) { r.gw.Updated(server, uri, raw) }},
-		})
+		spec, opt := backend.Scoped(target.Spec, backend.Options{
+			Transport: transport,
+			Events:    backend.Events{Updated: func(uri string, raw []byte) { r.gw.Updated(server, uri, raw) }},
+		}, scope)
+		return backend.Dial(ctx, spec, opt)
 	}, pool.Observer[*backend.Conn]{}, 10*time.Second)
 	for _, s := range st.Servers {
 		if spec, ok := specs[s.ID]; ok {

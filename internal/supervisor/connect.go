@@ -9,14 +9,12 @@ import (
 	"github.com/mcpmux/mcpmux/internal/pool"
 )
 
-// open is the pool's dial. scope "" is the base connection, another is the capability profile it declares.
+// open is the pool's dial. scope "" is the base connection; see backend.Scope
+// for others.
 func (s *Supervisor) open(ctx context.Context, t pool.Target, scope string) (*backend.Conn, error) {
-	opt := s.cfg.Options
-	if scope != "" {
-		opt.Capabilities = scope
-	}
+	spec, opt := backend.Scoped(t.Spec, s.cfg.Options, scope)
 	opt.Events = s.events(t.Server, scope)
-	conn, err := s.dial(ctx, t.Spec, opt)
+	conn, err := s.dial(ctx, spec, opt)
 	return conn, s.scrub(t.Server).error(err)
 }
 
@@ -60,7 +58,7 @@ func logText(logger string, data []byte) string {
 
 func (s *Supervisor) opened(key pool.Key, conn *backend.Conn) {
 	if key.Scope != "" {
-		s.note(key.Server, SourceConnection, "info", "one more connection opened, for clients that declare "+key.Scope)
+		s.note(key.Server, SourceConnection, "info", "one more connection opened, of scope "+key.Scope)
 		return
 	}
 	if w := s.worker(key.Server); w != nil {
@@ -70,7 +68,7 @@ func (s *Supervisor) opened(key pool.Key, conn *backend.Conn) {
 
 func (s *Supervisor) closed(key pool.Key, conn *backend.Conn, why error) {
 	if key.Scope != "" {
-		s.note(key.Server, SourceConnection, "info", "the connection for clients that declare "+key.Scope+" closed"+because(why))
+		s.note(key.Server, SourceConnection, "info", "the connection of scope "+key.Scope+" closed"+because(why))
 		return
 	}
 	if why == nil {
@@ -87,7 +85,7 @@ func (s *Supervisor) failed(key pool.Key, err error) {
 		return
 	}
 	if key.Scope != "" && !loginRequired(err) {
-		s.note(key.Server, SourceConnection, "error", "no connection for clients that declare "+key.Scope+because(err))
+		s.note(key.Server, SourceConnection, "error", "no connection of scope "+key.Scope+because(err))
 		return
 	}
 	w.post(func() { w.dialFailed(key, err) })
