@@ -52,12 +52,15 @@ func serveProxy(ctx context.Context, out io.Writer, target string) error {
 	})
 }
 
-// serveBackend is the MCP server behind both: one tool that gives back its text, in both eras.
-func serveBackend(ctx context.Context, out io.Writer) error {
-	return serve(ctx, out, new(backend))
+// serveBackend is the MCP server behind both: one tool that gives back its text, in one of the eras.
+func serveBackend(ctx context.Context, out io.Writer, modern bool) error {
+	return serve(ctx, out, &backend{modern: modern})
 }
 
-type backend struct{ sessions atomic.Int64 }
+type backend struct {
+	modern   bool
+	sessions atomic.Int64
+}
 
 // call is what the server reads of a message.
 type call struct {
@@ -86,13 +89,12 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	modern := r.Header.Get("MCP-Protocol-Version") == modernVersion
-	result, ok := b.result(w, &c, modern)
+	result, ok := b.result(w, &c)
 	answer := make([]byte, 0, 512)
 	answer = append(append(append(answer, `{"jsonrpc":"2.0","id":`...), c.ID...), ',')
 	if ok {
 		answer = append(append(answer, `"result":{`...), result...)
-		if modern {
+		if b.modern {
 			answer = append(answer, `,"resultType":"complete"`...)
 		}
 		answer = append(answer, '}')
@@ -107,24 +109,24 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // result is the inside of a result.
-func (b *backend) result(w http.ResponseWriter, c *call, modern bool) (string, bool) {
+func (b *backend) result(w http.ResponseWriter, c *call) (string, bool) {
 	const capabilities, hints = `"capabilities":{"tools":{}}`, `,"ttlMs":0,"cacheScope":"public"`
 	switch c.Method {
 	case "tools/call":
 		return `"content":[{"type":"text","text":` + string(c.Params.Arguments.Text) + `}]`, true
 	case "initialize":
 		w.Header().Set("Mcp-Session-Id", "s"+strconv.FormatInt(b.sessions.Add(1), 10))
-		return `"protocolVersion":"` + legacyVersion + `",` + capabilities + `,"serverInfo":{"name":"bench","version":"1"}`, true
+		return `"protocolVersion":"` + legacyVersion + `",` + capabilities + `,"serverInfo":{"name":"bench","version":"1"}`, !b.modern
 	case "server/discover":
-		return `"supportedVersions":["` + modernVersion + `"],` + capabilities + hints + `,"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"1"}}`, modern
+		return `"supportedVersions":["` + modernVersion + `"],` + capabilities + hints + `,"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"1"}}`, b.modern
 	case "tools/list":
 		list := `"tools":[{"name":"echo","description":"Gives back its text.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}}]`
-		if modern {
+		if b.modern {
 			list += hints
 		}
 		return list, true
 	case "ping":
-		return ``, !modern
+		return ``, !b.modern
 	}
 	return "", false
 }

@@ -9,12 +9,12 @@ import (
 )
 
 // startBackend serves the server in this process and returns its address.
-func startBackend(t *testing.T) string {
+func startBackend(t *testing.T, modern bool) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- serveBackend(ctx, in) }()
+	go func() { ended <- serveBackend(ctx, in, modern) }()
 	line := make([]byte, 64)
 	n, err := out.Read(line)
 	if err != nil {
@@ -32,9 +32,8 @@ func startBackend(t *testing.T) string {
 }
 
 func TestCallers_CheckEveryAnswerInBothEras(t *testing.T) {
-	addr := startBackend(t)
 	for _, modern := range []bool{false, true} {
-		tg := &target{addr: addr, path: "/mcp", tool: "echo"}
+		tg := &target{addr: startBackend(t, modern), path: "/mcp", tool: "echo"}
 		cs, err := tg.dial(t.Context(), 3, modern)
 		if err != nil {
 			t.Fatal(err)

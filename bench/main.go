@@ -27,8 +27,14 @@ import (
 	"time"
 )
 
-// roleFlag makes the program the server or the proxy of a run instead.
+// roleFlag makes the program the server (of an era) or the proxy (of an address) of a run instead.
 const roleFlag = "-as="
+
+// The eras that a run may speak.
+const (
+	eraLegacy = "legacy"
+	eraModern = "modern"
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -42,10 +48,10 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) > 0 && strings.HasPrefix(args[0], roleFlag) {
+	if len(args) == 2 && strings.HasPrefix(args[0], roleFlag) {
 		switch strings.TrimPrefix(args[0], roleFlag) {
 		case "server":
-			return serveBackend(ctx, out)
+			return serveBackend(ctx, out, args[1] == eraModern)
 		case "proxy":
 			return serveProxy(ctx, out, args[1])
 		}
@@ -81,15 +87,15 @@ func parsePlan(args []string) (*plan, error) {
 	f.IntVar(&p.rounds, "rounds", 5, "how often each is measured")
 	f.DurationVar(&p.time, "time", 2*time.Second, "how long each is measured in a round")
 	callers := f.String("callers", "1,16,64", "numbers of callers, each with one call in flight")
-	era := f.String("era", "legacy", "legacy (2025-11-25, with sessions) or modern (2026-07-28, stateless)")
+	era := f.String("era", eraLegacy, "legacy (2025-11-25, with sessions) or modern (2026-07-28, stateless)")
 	f.StringVar(&p.program, "bin", "", "measure this mcpmux (default: build it)")
 	f.BoolVar(&p.json, "json", false, "print every measurement as JSON")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
 	switch *era {
-	case "legacy", "modern":
-		p.modern = *era == "modern"
+	case eraLegacy, eraModern:
+		p.modern = *era == eraModern
 	default:
 		return nil, fmt.Errorf("-era %s: it is legacy or modern", *era)
 	}

@@ -36,6 +36,9 @@ func (p *plan) build(ctx context.Context) (s *stage, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
+			if s.log.Len() > 0 {
+				err = fmt.Errorf("%w\nlog of the gateway:\n%s", err, s.log.Bytes())
+			}
 		}
 	}()
 	program := p.program
@@ -45,7 +48,11 @@ func (p *plan) build(ctx context.Context) (s *stage, err error) {
 			return s, fmt.Errorf("build mcpmux: %w\n%s", err, out)
 		}
 	}
-	server, _, err := s.startRole(ctx, "server")
+	era := eraLegacy
+	if p.modern {
+		era = eraModern
+	}
+	server, _, err := s.startRole(ctx, "server", era)
 	if err != nil {
 		return s, err
 	}
