@@ -24,25 +24,36 @@ import (
 // module cache; the product has nothing of it.
 const everythingServer = "github.com/modelcontextprotocol/go-sdk/conformance/everything-server"
 
-// TestConformance_Legacy runs the suite of MCP 2025-11-25 through the gateway, before a stateful server.
+// TestConformance_Legacy runs the suite of MCP 2025-11-25 through the gateway.
 func TestConformance_Legacy(t *testing.T) { conformance(t, legacyVersion, 30) }
 
-// TestConformance_Modern runs the suite of MCP 2026-07-28 through the gateway, before a stateless server.
+// TestConformance_Modern runs the suite of MCP 2026-07-28 through the gateway.
 func TestConformance_Modern(t *testing.T) { conformance(t, modernVersion, 37) }
 
 // conformance runs the scenarios that a revision requires of a server against the gateway's transparent
-// endpoint of one server, and wants all of them to pass.
+// endpoint of one server, which is reached over HTTP (with sessions in the legacy era, without in the modern
+// one) and as a process, and wants all of them to pass.
 func conformance(t *testing.T, revision string, required int) {
 	t.Helper()
 	server := filepath.Join(t.TempDir(), "everything-server"+exeSuffix())
 	if out, err := exec.Command("go", "build", "-o", server, everythingServer).CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", everythingServer, err, out)
 	}
-	addr := "127.0.0.1:" + freePort(t)
-	startHTTP(t, addr, server, "-http", addr, fmt.Sprintf("-stateless=%t", revision == modernVersion))
+	t.Run("http", func(t *testing.T) {
+		addr := "127.0.0.1:" + freePort(t)
+		startHTTP(t, addr, server, "-http", addr, fmt.Sprintf("-stateless=%t", revision == modernVersion))
+		conform(t, revision, required, "http://"+addr)
+	})
+	t.Run("stdio", func(t *testing.T) {
+		conform(t, revision, required, "--", server)
+	})
+}
 
+// conform runs the scenarios against one server, given as to `mcpmux server add`.
+func conform(t *testing.T, revision string, required int, server ...string) {
+	t.Helper()
 	d := Start(t, Options{})
-	d.AddServer("conf", "http://"+addr)
+	d.AddServer("conf", server...)
 	front := keyAdder(t, d.Gateway, "/mcp/s/conf", d.NewClient("suite"))
 	results := runSuite(t, front, revision)
 
