@@ -75,7 +75,9 @@ func TestDaemon_KeepsWhatItKnowsOverARestart(t *testing.T) {
 	}
 	second := Start(t, Options{Dir: dir})
 	second.AwaitServer("memory", "connected")
-	got := second.MCP(key).Modern("tools/call", `{"name":"memory_read_graph","arguments":{}}`, "memory_read_graph", `{}`).Result(t)
+	m := second.MCP(key)
+	m.Open(`{}`)
+	got := m.Legacy("tools/call", `{"name":"memory_read_graph","arguments":{}}`).Result(t)
 	if !strings.Contains(string(got), "entities") {
 		t.Errorf("got %s", got)
 	}

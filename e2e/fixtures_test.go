@@ -102,9 +102,9 @@ func toolNames(t *testing.T, result json.RawMessage) []string {
 	return names
 }
 
-// TestReferenceServers_AreUsedThroughOneAddressInBothEras installs the reference servers of the protocol, as
-// a user would, and calls a tool of each.
-func TestReferenceServers_AreUsedThroughOneAddressInBothEras(t *testing.T) {
+// TestReferenceServers_AreUsedThroughOneAddress installs the reference servers of the protocol, as a user
+// would, lists their tools in both eras, and calls a tool of each in the era that they speak.
+func TestReferenceServers_AreUsedThroughOneAddress(t *testing.T) {
 	d := Start(t, Options{})
 	files := t.TempDir()
 	if err := os.WriteFile(filepath.Join(files, "hello.txt"), []byte("hello from a file"), 0o600); err != nil {
@@ -125,38 +125,25 @@ func TestReferenceServers_AreUsedThroughOneAddressInBothEras(t *testing.T) {
 		{"files_read_text_file", string(path), "hello from a file"},
 		{"memory_read_graph", `{}`, "entities"},
 	}
-	t.Run("legacy", func(t *testing.T) {
-		m := d.MCP(key)
-		m.t = t
-		m.Open(`{}`)
-		names := toolNames(t, m.Legacy("tools/list", `{}`).Result(t))
-		for _, call := range calls {
-			if !slices.Contains(names, call.name) {
-				t.Errorf("tools/list lacks %s: %v", call.name, names)
-			}
-			got := m.Legacy("tools/call", `{"name":"`+call.name+`","arguments":`+call.args+`}`).Result(t)
-			if !strings.Contains(string(got), call.want) {
-				t.Errorf("%s: got %s", call.name, got)
-			}
+	m := d.MCP(key)
+	modern := toolNames(t, m.Modern("tools/list", `{}`, "", `{}`).Result(t))
+	m.Open(`{}`)
+	legacy := toolNames(t, m.Legacy("tools/list", `{}`).Result(t))
+	if !slices.Equal(modern, legacy) {
+		t.Errorf("tools differ between the eras: %v, %v", modern, legacy)
+	}
+	for _, call := range calls {
+		if !slices.Contains(legacy, call.name) {
+			t.Errorf("tools/list lacks %s: %v", call.name, legacy)
 		}
-		if status := m.Close(); status/100 != 2 {
-			t.Errorf("DELETE: status %d", status)
+		got := m.Legacy("tools/call", `{"name":"`+call.name+`","arguments":`+call.args+`}`).Result(t)
+		if !strings.Contains(string(got), call.want) {
+			t.Errorf("%s: got %s", call.name, got)
 		}
-	})
-	t.Run("modern", func(t *testing.T) {
-		m := d.MCP(key)
-		m.t = t
-		names := toolNames(t, m.Modern("tools/list", `{}`, "", `{}`).Result(t))
-		for _, call := range calls {
-			if !slices.Contains(names, call.name) {
-				t.Errorf("tools/list lacks %s: %v", call.name, names)
-			}
-			got := m.Modern("tools/call", `{"name":"`+call.name+`","arguments":`+call.args+`}`, call.name, `{}`).Result(t)
-			if !strings.Contains(string(got), call.want) {
-				t.Errorf("%s: got %s", call.name, got)
-			}
-		}
-	})
+	}
+	if status := m.Close(); status/100 != 2 {
+		t.Errorf("DELETE: status %d", status)
+	}
 }
 
 // TestGateway_ForeignPagesAndHostsAreRefused asks the built program itself, on both listeners.
