@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,20 +14,33 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mcpmux/mcpmux/internal/backend"
+	"github.com/mcpmux/mcpmux/internal/demo"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/pool"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// beServer makes the test binary the demo server.
+const beServer = "GATEWAY_TEST_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beServer) != "" {
+		if err := demo.Run(context.Background(), os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // rig is a Gateway behind a real listener, with real connections to the Servers of its State. The bearer is
 // the Client's id.
 type rig struct {
-	t    *testing.T
-	gw   *Gateway
-	pool *pool.Pool[*backend.Conn]
-	url  string
-	http *http.Client
+	t     *testing.T
+	gw    *Gateway
+	pool  *pool.Pool[*backend.Conn]
+	url   string
+	state *mcpmux.State
+	http  *http.Client
 }
 
 func newRig(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backend.Spec) *rig {
