@@ -80,10 +80,9 @@ func newRig(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backend.Sp
 	srv := httptest.NewServer(http.MaxBytesHandler(r.gw.Handler(), 4<<20))
 	r.url = srv.URL
 	t.Cleanup(func() {
-		r.gw.Drain()
+		r.gw.Close()
 		srv.CloseClientConnections()
 		srv.Close()
-		r.gw.Close()
 		r.pool.Close()
 		transport.CloseIdleConnections()
 	})
