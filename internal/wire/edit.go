@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
@@ -23,8 +24,14 @@ func Splice(dst, raw []byte, edits []Edit) []byte {
 	return append(dst, raw[at:]...)
 }
 
+// Member is a member of an object: its name and the text of its value.
+type Member struct {
+	Name  string
+	Value []byte
+}
+
 // SetMember is the edit that gives the object at obj a member of this name and value, in place of the one it
-// has.
+// has. Several changes of one object are for ChangeMembers: edits made apart may overlap.
 func SetMember(raw []byte, obj Span, name string, value []byte) Edit {
 	empty := true
 	for n, v := range Members(raw, obj) {
@@ -43,32 +50,75 @@ func SetMember(raw []byte, obj Span, name string, value []byte) Edit {
 
 // RemoveMember is the edit that removes the member of this name with its comma. False: there is none.
 func RemoveMember(raw []byte, obj Span, name string) (Edit, bool) {
-	if !obj.OK() || raw[obj.Start] != '{' {
+	edits := ChangeMembers(raw, obj, nil, func(n string) bool { return n == name })
+	if len(edits) == 0 {
 		return Edit{}, false
 	}
+	return edits[0], true
+}
+
+// ChangeMembers are the edits, ready for Splice, that remove some members of the object at obj and set
+// others: a member that is there keeps its place and gets the value, the rest come first. remove may be nil;
+// a name that is set is not removed.
+func ChangeMembers(raw []byte, obj Span, set []Member, remove func(name string) bool) []Edit {
+	if !obj.OK() || raw[obj.Start] != '{' {
+		return nil
+	}
+	edits := []Edit{{Span: Span{Start: obj.Start + 1, End: obj.Start + 1}}} // what comes first, filled in below
+	done := make([]bool, len(set))
+	kept := false           // a member before this one stays
+	before := obj.Start + 1 // the end of the member before
 	s := scanner{b: raw[:obj.End], pos: obj.Start + 1}
-	first, before := true, obj.Start+1
 	for {
 		n, v, more := s.member()
 		if !more {
-			return Edit{}, false
+			break
 		}
-		if text, _ := String(raw, n); text != name {
-			first, before = false, v.End
+		name, _ := String(raw, n)
+		at := slices.IndexFunc(set, func(m Member) bool { return m.Name == name })
+		switch {
+		case at >= 0:
+			edits = append(edits, Edit{Span: v, Text: set[at].Value})
+			done[at], kept = true, true
+		case remove == nil || !remove(name):
+			kept = true
+		case kept:
+			edits = append(edits, Edit{Span: Span{Start: before, End: v.End}})
+		default:
+			edits = append(edits, Edit{Span: Span{Start: n.Start, End: s.pastComma()}})
+		}
+		before = v.End
+	}
+	var first []byte
+	for i, m := range set {
+		if done[i] {
 			continue
 		}
-		cut := Span{Start: before, End: v.End}
-		if first {
-			cut.Start = n.Start
-			s.space()
-			if s.pos < len(s.b) && s.b[s.pos] == ',' {
-				s.pos++
-				s.space()
-				cut.End = s.pos
-			}
+		if first != nil {
+			first = append(first, ',')
 		}
-		return Edit{Span: cut}, true
+		first = append(append(append(first, Quote(m.Name)...), ':'), m.Value...)
 	}
+	switch {
+	case first == nil:
+		return edits[1:]
+	case kept:
+		first = append(first, ',')
+	}
+	edits[0].Text = first
+	return edits
+}
+
+// pastComma is where the next member begins, or where the last one ended.
+func (s *scanner) pastComma() int {
+	end := s.pos
+	s.space()
+	if s.pos < len(s.b) && s.b[s.pos] == ',' {
+		s.pos++
+		s.space()
+		return s.pos
+	}
+	return end
 }
 
 // Quote is s as a JSON string, with nothing escaped that need not be.

@@ -91,6 +91,9 @@ func (e *EventReader) Next() (Event, error) {
 // call, so that no event waits for a byte that may never come.
 func (e *EventReader) readLine() ([]byte, error) {
 	e.line = e.line[:0]
+	if cap(e.line) > keptBuffer {
+		e.line = nil
+	}
 	long := false
 	for {
 		if _, err := e.r.Peek(1); err != nil {
@@ -112,7 +115,7 @@ func (e *EventReader) readLine() ([]byte, error) {
 			}
 			chunk, _ = e.r.Peek(e.r.Buffered())
 		}
-		end := bytes.IndexAny(chunk, "\r\n")
+		end := lineEnd(chunk)
 		part := chunk
 		if end >= 0 {
 			part = chunk[:end]
@@ -135,6 +138,18 @@ func (e *EventReader) readLine() ([]byte, error) {
 	}
 }
 
+// lineEnd is where the first CR or LF is, -1 without one.
+func lineEnd(b []byte) int {
+	lf := bytes.IndexByte(b, '\n')
+	if lf >= 0 {
+		b = b[:lf]
+	}
+	if cr := bytes.IndexByte(b, '\r'); cr >= 0 {
+		return cr
+	}
+	return lf
+}
+
 // AppendEvent appends one event. Data with line ends is split over several lines, as the format asks; id and
 // name are left out where empty.
 func AppendEvent(dst []byte, id, name string, data []byte) []byte {
@@ -145,7 +160,7 @@ func AppendEvent(dst []byte, id, name string, data []byte) []byte {
 		dst = append(append(append(dst, "event: "...), name...), '\n')
 	}
 	for {
-		i := bytes.IndexAny(data, "\r\n")
+		i := lineEnd(data)
 		if i < 0 {
 			dst = append(append(dst, "data: "...), data...)
 			return append(dst, '\n', '\n')

@@ -50,16 +50,23 @@ func (s *scanner) member() (name, value Span, ok bool) {
 	s.skip()
 	name.End = s.pos
 	s.space()
+	if s.pos >= len(s.b) {
+		return name, value, false
+	}
 	s.pos++ // the colon
 	s.space()
 	value.Start = s.pos
 	s.skip()
 	value.End = s.pos
-	return name, value, true
+	return name, value, value.OK()
 }
 
 // skip passes over one value of valid text, faster than checking it again.
 func (s *scanner) skip() {
+	if s.pos >= len(s.b) { // the text was not valid
+		s.pos = len(s.b)
+		return
+	}
 	switch s.b[s.pos] {
 	case '"':
 		s.skipString()
@@ -154,7 +161,7 @@ func Elements(raw []byte, arr Span) iter.Seq[Span] {
 			e := Span{Start: s.pos}
 			s.skip()
 			e.End = s.pos
-			if !yield(e) {
+			if !e.OK() || !yield(e) {
 				return
 			}
 		}

@@ -12,6 +12,10 @@ type TooLongError struct{ Max int }
 
 func (e *TooLongError) Error() string { return fmt.Sprintf("a message is longer than %d bytes", e.Max) }
 
+// keptBuffer is how large a reader's buffer may stay between messages: one huge message is no reason to hold
+// its size for as long as the connection lives.
+const keptBuffer = 1 << 20
+
 // LineReader reads newline-delimited messages (MCP basic/transports §stdio).
 type LineReader struct {
 	r   *bufio.Reader
@@ -28,6 +32,9 @@ func NewLineReader(r io.Reader, max int) *LineReader {
 // the end of the stream is a line. After a *TooLongError reading goes on with the next line.
 func (l *LineReader) Next() ([]byte, error) {
 	l.buf = l.buf[:0]
+	if cap(l.buf) > keptBuffer {
+		l.buf = nil
+	}
 	long := false
 	for {
 		part, err := l.r.ReadSlice('\n')

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -156,21 +157,14 @@ const (
 // match compares a member's name, as written, with the wanted names.
 func match(raw []byte, name Span, wanted []string) (int, verdict) {
 	text := raw[name.Start+1 : name.End-1]
-	escaped := false
-	for _, c := range text {
-		if c == '\\' {
-			escaped = true
-			break
-		}
-	}
-	if !escaped {
+	if bytes.IndexByte(text, '\\') < 0 {
 		for i, w := range wanted {
 			if len(text) == len(w) && string(text) == w {
 				return i, exact
 			}
 		}
 		for i, w := range wanted {
-			if foldable(text, w) && strings.EqualFold(string(text), w) {
+			if resembles(text, w) {
 				return i, lookAlike
 			}
 		}
@@ -193,21 +187,25 @@ func match(raw []byte, name Span, wanted []string) (int, verdict) {
 	return 0, noMatch
 }
 
-// foldable is a cheap necessary condition for strings.EqualFold: the same length, or letters beyond ASCII,
-// of which some fold to ASCII ones (K, ſ).
-func foldable(text []byte, w string) bool {
-	if len(text) == len(w) {
-		return len(text) == 0 || text[0]|0x20 == w[0]|0x20 || text[0] >= utf8.RuneSelf
-	}
-	if len(text) < len(w) || len(text) > 3*len(w) {
-		return false
-	}
-	for _, c := range text {
-		if c >= utf8.RuneSelf {
-			return true
+// resembles is strings.EqualFold for an ASCII w, without its copy of text. Letters beyond ASCII count too:
+// some of them fold to ASCII ones (K, ſ).
+func resembles(text []byte, w string) bool {
+	for i := range min(len(text), len(w)) {
+		switch a, b := text[i], w[i]; {
+		case a >= utf8.RuneSelf || b >= utf8.RuneSelf:
+			return strings.EqualFold(string(text), w)
+		case lower(a) != lower(b):
+			return false
 		}
 	}
-	return false
+	return len(text) == len(w)
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 // fill makes sense of the envelope.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode/utf8"
 )
 
@@ -105,14 +106,17 @@ func (s *scanner) number() bool {
 // they are text to be forwarded.
 func (s *scanner) str() bool {
 	s.pos++
+	quote := -1 // the nearest quote is looked for once, not again after each escape before it
 	for {
-		rest := s.b[s.pos:]
-		quote := bytes.IndexByte(rest, '"')
-		if quote < 0 {
-			s.pos = len(s.b)
-			return s.fail("a string is not closed")
+		if quote < s.pos {
+			i := bytes.IndexByte(s.b[s.pos:], '"')
+			if i < 0 {
+				s.pos = len(s.b)
+				return s.fail("a string is not closed")
+			}
+			quote = s.pos + i
 		}
-		run := rest[:quote]
+		run := s.b[s.pos:quote]
 		slash := bytes.IndexByte(run, '\\')
 		if slash >= 0 {
 			run = run[:slash]
@@ -132,8 +136,19 @@ func (s *scanner) str() bool {
 
 // plain says whether the inside of a string is without control characters and valid UTF-8.
 func plain(b []byte) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	rest := b
+	for len(rest) >= 8 {
+		// Eight bytes at once: the top bit of a byte of w-0x20… is set where that byte, or a borrow from one
+		// below it, is under 0x20; a false alarm costs the slow way and no more.
+		w := binary.LittleEndian.Uint64(rest)
+		if ((w-0x20*ones)|w)&tops != 0 {
+			break
+		}
+		rest = rest[8:]
+	}
 	ascii := true
-	for _, c := range b {
+	for _, c := range rest {
 		if c < 0x20 {
 			return false
 		}
@@ -141,7 +156,7 @@ func plain(b []byte) bool {
 			ascii = false
 		}
 	}
-	return ascii || utf8.Valid(b)
+	return ascii || utf8.Valid(rest)
 }
 
 // escape walks over what follows a backslash.
