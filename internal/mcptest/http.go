@@ -1,0 +1,145 @@
+package mcptest
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/mcpmux/mcpmux/internal/protocol"
+	"github.com/mcpmux/mcpmux/internal/wire"
+)
+
+// EndSessions forgets every session, as a server does that was restarted.
+func (s *Server) EndSessions() { s.note(func() { s.sessions = make(map[string]bool) }) }
+
+// Sessions is how many sessions there are.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// ServeHTTP is the Streamable HTTP endpoint, at every path. Of each POST request the headers Authorization,
+// Mcp-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name and Mcp-Param-* are kept for Headers.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.script.Bearer != "" && r.Header.Get("Authorization") != "Bearer "+s.script.Bearer {
+		w.Header().Set("Www-Authenticate", `Bearer resource_metadata="http://`+r.Host+`/meta"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	session := r.Header.Get("Mcp-Session-Id")
+	s.mu.Lock()
+	known := session == "" || s.sessions[session]
+	s.mu.Unlock()
+	if !known {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	switch r.Method {
+	case http.MethodPost:
+		s.post(w, r, session)
+	case http.MethodGet:
+		if s.script.NoStream || !s.script.legacy() {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		e := begin(w)
+		defer s.open(stream{send: e.send})()
+		<-r.Context().Done()
+		e.end()
+	case http.MethodDelete:
+		s.note(func() {
+			delete(s.sessions, session)
+			s.counts["DELETE"]++
+		})
+	}
+}
+
+func (s *Server) post(w http.ResponseWriter, r *http.Request, session string) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	m, err := wire.Parse(body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	kept := map[string]string{"method": m.Method}
+	for name, values := range r.Header {
+		if name == "Authorization" || (len(name) > 4 && name[:4] == "Mcp-") {
+			kept[name] = values[0]
+		}
+	}
+	s.note(func() { s.headers = append(s.headers, kept) })
+	if m.Kind != wire.Request {
+		s.take(r.Context(), session, m, nil)
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	if r.Header.Get("Mcp-Protocol-Version") == protocol.V20260728 && !s.script.modern() && m.Method != "server/discover" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if m.Method == "initialize" && !s.script.NoSession && s.script.legacy() {
+		s.note(func() {
+			s.nextKey++
+			session = "session-" + strconv.Itoa(s.nextKey)
+			s.sessions[session] = true
+		})
+		w.Header().Set("Mcp-Session-Id", session)
+	}
+	if m.Method == "subscriptions/listen" {
+		e := begin(w)
+		s.listen(r.Context(), m, e.send)
+		e.end()
+		return
+	}
+	s.reply(r.Context(), w, session, m)
+}
+
+func (s *Server) reply(ctx context.Context, w http.ResponseWriter, session string, m wire.Message) {
+	if s.script.JSON {
+		if raw := s.take(ctx, session, m, func([]byte) {}); raw != nil {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(raw) // The client has gone.
+		}
+		return
+	}
+	e := begin(w)
+	if raw := s.take(ctx, session, m, e.send); raw != nil {
+		e.send(raw)
+	}
+	e.end()
+}
+
+// events writes an event stream.
+type events struct {
+	mu sync.Mutex
+	w  http.ResponseWriter // nil once the request is over
+}
+
+func begin(w http.ResponseWriter) *events {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(w).Flush() // The client has gone.
+	return &events{w: w}
+}
+
+func (e *events) send(raw []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.w == nil {
+		return
+	}
+	_, _ = e.w.Write(wire.AppendEvent(nil, "", "message", raw)) // The client has gone.
+	_ = http.NewResponseController(e.w).Flush()
+}
+
+func (e *events) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.w = nil
+}

@@ -1,0 +1,75 @@
+package mcptest
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+	"time"
+)
+
+// Script says what a server offers and how it misbehaves. The zero Script is a good server of the older era.
+type Script struct {
+	// Era is "legacy" (also ""), "modern" or "both".
+	Era string `json:"era,omitempty"`
+	// Version is what initialize answers; "" is what was asked for.
+	Version string `json:"version,omitempty"`
+	// Generated is how many tools tool_0, tool_1 … are offered besides the built-in ones; PageSize is how many
+	// entries a page of a list has, 0 for all.
+	Generated int `json:"generated,omitempty"`
+	PageSize  int `json:"page_size,omitempty"`
+	// RepeatCursor makes every page name the first one's cursor.
+	RepeatCursor bool `json:"repeat_cursor,omitempty"`
+
+	// StartDelay is how long a process does not read its input.
+	StartDelay time.Duration `json:"start_delay,omitempty"`
+	// HangInitialize leaves initialize without an answer.
+	HangInitialize bool `json:"hang_initialize,omitempty"`
+	// ExitOnProbe ends the process on anything before initialize, HangProbe leaves it unanswered, EmptyProbe
+	// answers {} to every method that is not known.
+	ExitOnProbe bool `json:"exit_on_probe,omitempty"`
+	HangProbe   bool `json:"hang_probe,omitempty"`
+	EmptyProbe  bool `json:"empty_probe,omitempty"`
+	// ProbeError answers server/discover with this code; 0 means -32601.
+	ProbeError int `json:"probe_error,omitempty"`
+	// IgnoreStdinEnd and IgnoreTerm make a process stay when it is asked to leave.
+	IgnoreStdinEnd bool `json:"ignore_stdin_end,omitempty"`
+	IgnoreTerm     bool `json:"ignore_term,omitempty"`
+	// Starts is a file that gets one byte for each start of the process.
+	Starts string `json:"starts,omitempty"`
+
+	// JSON answers HTTP requests with a JSON body instead of an event stream.
+	JSON bool `json:"json,omitempty"`
+	// NoStream refuses the GET stream, NoSession gives no session id.
+	NoStream  bool `json:"no_stream,omitempty"`
+	NoSession bool `json:"no_session,omitempty"`
+	// Bearer is the token that every HTTP request must bear.
+	Bearer string `json:"bearer,omitempty"`
+}
+
+func (s Script) legacy() bool { return s.Era != "modern" }
+func (s Script) modern() bool { return s.Era == "modern" || s.Era == "both" }
+
+// scriptVar holds the script of a child process.
+const scriptVar = "MCPTEST_SERVER"
+
+// RunIfChild runs m, or, where the process was started by Command, the scripted server in its place. It returns
+// the exit code, for os.Exit in TestMain.
+func RunIfChild(m *testing.M) int {
+	if IsChild() {
+		return Main()
+	}
+	return m.Run()
+}
+
+// IsChild says whether this process was started by Command.
+func IsChild() bool { return os.Getenv(scriptVar) != "" }
+
+// Command is how to start this test binary as a stdio server: the program, and what to add to its environment.
+func Command(s Script) (program string, env []string, err error) {
+	program, err = os.Executable()
+	if err != nil {
+		return "", nil, err
+	}
+	text, err := json.Marshal(s)
+	return program, []string{scriptVar + "=" + string(text)}, err
+}
