@@ -1,77 +1,82 @@
 package api
 
 import (
-	"time"
+	"encoding/json"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
-// Client is a Client: the answer of clients and clients/{name}.
+// Client is a Client with the Space it is in, its grants and its keys.
 type Client struct {
 	mcpmux.Client
-	// SpaceName is the Space it is in now, "" where that was deleted.
-	SpaceName string `json:"space"`
-	// Problem says why the Client sees nothing.
-	Problem string             `json:"problem,omitempty"`
-	Grants  []Grant            `json:"grants"`
-	Keys    []mcpmux.AccessKey `json:"keys"`
-	// Question is the open question whether it moves to another Space.
-	Question *Question `json:"question,omitempty"`
+	// SpaceName is the Space it is in now; empty where that was deleted.
+	SpaceName string             `json:"space"`
+	Grants    []Grant            `json:"grants"`
+	Keys      []mcpmux.AccessKey `json:"keys"`
 }
 
-// Grant names a FeatureSet that a Client may use, and its Space.
+// Grant names a FeatureSet of a Space.
 type Grant struct {
 	Space string `json:"space"`
 	Set   string `json:"set"`
 }
 
-// NewClient makes a Client with an access key: POST clients. It is approved: the user makes it.
+// NewClient is what a Client is made of. Mode is follow, Space the active one and Grants All of it where they
+// are left out. An empty array of Grants grants nothing.
 type NewClient struct {
-	Name string `json:"name"`
-	// Mode is follow if it is left out.
-	Mode mcpmux.Mode `json:"mode,omitempty"`
-	// Space is where the Grants are, and what a locked Client is locked to; the active one if it is left out.
-	Space string `json:"space,omitempty"`
-	// Grants are names of FeatureSets; All if they are left out.
-	Grants []string `json:"grants,omitempty"`
-	NewKey
+	Name      string           `json:"name"`
+	Mode      mcpmux.Mode      `json:"mode,omitempty"`
+	Space     string           `json:"space,omitempty"`
+	Grants    []string         `json:"grants,omitempty"`
+	ExpiresIn *mcpmux.Duration `json:"expires_in,omitempty"`
 }
 
-// CreatedClient is a new Client with its access key, which is shown this once.
+// CreatedClient is a new Client and its access key, which is never shown again.
 type CreatedClient struct {
 	Client
 	AccessKey string `json:"access_key"`
 }
 
-// NewKey says how long a new access key works: POST clients/{name}/keys and its rotate. At most one of the
-// two is given; without either a new key works until it is revoked, and one made by rotation for as long as
-// the old one was made for.
-type NewKey struct {
-	ExpiresIn *mcpmux.Duration `json:"expires_in,omitempty"`
-	ExpiresAt *time.Time       `json:"expires_at,omitempty"`
-}
-
-// CreatedKey is a new access key; Secret is shown this once.
-type CreatedKey struct {
-	mcpmux.AccessKey
-	Secret string `json:"access_key"`
-}
-
-// ClientMode chooses how a Client's Space is chosen: PUT clients/{name}/mode. Space is the active one if it is
-// left out, and of no meaning to mode follow.
+// ClientMode is how a Client's Space is chosen. Space is the active one where it is left out.
 type ClientMode struct {
 	Mode  mcpmux.Mode `json:"mode"`
 	Space string      `json:"space,omitempty"`
 }
 
-// ClientGrant names a FeatureSet: POST and DELETE clients/{name}/grants. Space is the active one if it is left
-// out.
+// ClientGrant names a FeatureSet to grant or to take back. Space is the active one where it is left out.
 type ClientGrant struct {
 	Set   string `json:"set"`
 	Space string `json:"space,omitempty"`
 }
 
-// SwitchAnswer answers a Question: POST clients/{name}/switch.
+// NewKey is what an access key is made of; left out, it does not expire.
+type NewKey struct {
+	ExpiresIn *mcpmux.Duration `json:"expires_in,omitempty"`
+}
+
+// CreatedKey is a new access key, which is never shown again.
+type CreatedKey struct {
+	mcpmux.AccessKey
+	Secret string `json:"access_key"`
+}
+
+// SwitchAnswer says whether a Client in mode ask moves to the active Space.
 type SwitchAnswer struct {
 	Accept bool `json:"accept"`
+}
+
+// Call is one tool call: by its qualified name, as a Client, or as nobody with everything of the active Space.
+type Call struct {
+	Client    string          `json:"client,omitempty"`
+	Name      string          `json:"name"`
+	Arguments json.RawMessage `json:"arguments,omitempty"`
+}
+
+// Tool is one tool as a Client sees it.
+type Tool struct {
+	Name        string          `json:"name"`
+	Title       string          `json:"title,omitempty"`
+	Description string          `json:"description,omitempty"`
+	Server      string          `json:"server"`
+	InputSchema json.RawMessage `json:"input_schema,omitempty"`
 }

@@ -1,7 +1,6 @@
-// Package api holds the request and response types of the admin API (/api/v1): what its routes take and
-// answer, as plain values with snake_case names. Package admin serves them, package adminclient asks for
-// them, and the command line prints them with --json exactly as they are.
+// Package api holds the requests and answers of the admin API as plain types, which the daemon (package
+// admin) and its Go client (package adminclient) share. It decides nothing.
 //
-// It has no behaviour but reading and writing JSON, and it never holds a secret in an answer, with two
-// exceptions that are shown once: CreatedClient and CreatedKey hold a new access key, Ticket a login.
+// Resources embed the words of package mcpmux and add what a reader would have to look up: names in place of
+// ids, and the live state. Names of JSON members are in snake_case. A Server's values are never in an answer.
 package api

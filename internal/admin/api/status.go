@@ -6,76 +6,75 @@ import (
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
-// What Status.Gateway says.
+// The two words for what the gateway does.
 const (
 	GatewayRunning = "running"
 	GatewayStopped = "stopped"
 )
 
-// Status is what runs and what needs attention: GET status, POST gateway/{start,stop,restart}.
+// Status is what runs and what needs attention.
 type Status struct {
-	// Gateway is GatewayRunning or GatewayStopped.
 	Gateway string `json:"gateway"`
-	// GatewayAddr and DashboardAddr are host:port, GatewayURL is where clients speak MCP.
-	GatewayAddr   string `json:"gateway_addr"`
-	GatewayURL    string `json:"gateway_url"`
-	DashboardAddr string `json:"dashboard_addr"`
-	DashboardURL  string `json:"dashboard_url"`
-	ActiveSpace   string `json:"active_space"`
-	Spaces        int    `json:"spaces"`
-	// Servers counts the enabled Servers of every Space, ConnectedServers those of them that are connected.
-	Servers           int `json:"servers"`
-	ConnectedServers  int `json:"connected_servers"`
-	RegisteredClients int `json:"registered_clients"`
-	// Sessions counts the MCP sessions that are open.
-	Sessions int `json:"sessions"`
-	// Ready says whether every enabled Server has settled; ReadyReason says why not.
-	Ready       bool            `json:"ready"`
-	ReadyReason string          `json:"ready_reason,omitempty"`
-	Version     string          `json:"version"`
-	PID         int             `json:"pid"`
-	StartedAt   time.Time       `json:"started_at"`
-	Uptime      mcpmux.Duration `json:"uptime"`
-	DataDir     string          `json:"data_dir"`
+	// ConnectedServers, Servers, RegisteredClients and Spaces are counts over all Spaces. Idle Servers count
+	// as connected: the next request reaches them.
+	ConnectedServers  int    `json:"connected_servers"`
+	RegisteredClients int    `json:"registered_clients"`
+	Servers           int    `json:"servers"`
+	Spaces            int    `json:"spaces"`
+	ActiveSpace       string `json:"active_space"`
+	GatewayAddr       string `json:"gateway_addr"`
+	// GatewayURL is the MCP endpoint; mcp_url.
+	GatewayURL    string     `json:"mcp_url"`
+	DashboardAddr string     `json:"dashboard_addr"`
+	DashboardURL  string     `json:"dashboard_url"`
+	Version       string     `json:"version"`
+	PID           int        `json:"pid"`
+	StartedAt     time.Time  `json:"started_at"`
+	Secrets       Secrets    `json:"secrets"`
+	Warnings      []string   `json:"warnings"`
+	Questions     []Question `json:"questions"`
+	Ready         bool       `json:"ready"`
+	ReadyReason   string     `json:"ready_reason,omitempty"`
+	Sessions      int        `json:"sessions"`
+	// Statements is the number of SQL statements since the start, those of this answer included.
+	Statements int64 `json:"statements"`
 	// Revision is that of the last Change.
-	Revision int64   `json:"revision"`
-	Secrets  Secrets `json:"secrets"`
-	// Warnings are what a person should know, in words.
-	Warnings  []string   `json:"warnings"`
-	Questions []Question `json:"questions"`
+	Revision int64 `json:"revision"`
 }
 
-// Process is what the daemon tells of itself; it is part of Status and Doctor.
+// Secrets says where the master key comes from.
+type Secrets struct {
+	Source  string `json:"source"`
+	Warning string `json:"warning,omitempty"`
+}
+
+// Question is one open question: shall the Client move with the active Space?
+type Question struct {
+	Client string `json:"client"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+}
+
+// Process is what the daemon knows of its own process.
 type Process struct {
 	Version       string
 	PID           int
 	StartedAt     time.Time
-	DashboardAddr string // host:port
+	DashboardAddr string
 	DataDir       string
+	Secrets       Secrets
 	Ready         bool
 	ReadyReason   string
 	Sessions      int
-	Secrets       Secrets
 }
 
-// Secrets says where the master key is.
-type Secrets struct {
-	// Source is keychain, credential, keyfile, file or locked.
-	Source string `json:"source"`
-	// Warning is why that is not the best place, or why values are locked; "" is none.
-	Warning string `json:"warning,omitempty"`
+// Version is which program answers.
+type Version struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
 }
 
-// Question asks whether a Client in mode ask moves to the Space that became active; POST
-// clients/{name}/switch answers it. It names Client and Spaces.
-type Question struct {
-	Client string `json:"client"`
-	// From is "" where the Client's Space was deleted.
-	From string `json:"from"`
-	To   string `json:"to"`
-}
-
-// Doctor is what the daemon finds wrong with itself: GET doctor. OK says that nothing is.
+// Doctor is what the daemon finds wrong with itself; OK says that every check passed.
 type Doctor struct {
 	OK     bool    `json:"ok"`
 	Checks []Check `json:"checks"`
@@ -86,41 +85,48 @@ type Check struct {
 	Name    string `json:"name"`
 	OK      bool   `json:"ok"`
 	Message string `json:"message"`
-	// Fix says what to do about it; "" where nothing is to be done.
-	Fix string `json:"fix,omitempty"`
 }
 
-// Version is that of the daemon: GET version.
-type Version struct {
-	Version string `json:"version"`
-	// Go is the version of Go that it was built with.
-	Go string `json:"go"`
-}
-
-// Ticket is an address of the dashboard that logs one browser in, once: POST dashboard/ticket.
+// Ticket is an address of the dashboard that logs its browser in, once.
 type Ticket struct {
 	URL       string    `json:"url"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// TicketSecret is what a page that was opened by a Ticket redeems: POST /session.
-type TicketSecret struct {
+// SessionTicket is what the dashboard's page sends to log in.
+type SessionTicket struct {
 	Ticket string `json:"ticket"`
 }
 
-// Session is what a page gets for its ticket: POST /session. The answer sets a cookie too; requests need both.
+// Session is a dashboard login: Secret goes into the header X-Mcpmux-Session of every request.
 type Session struct {
-	// Secret goes into the header X-Mcpmux-Session of every request.
 	Secret    string    `json:"secret"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// Ended says how many sessions of the dashboard were ended: POST dashboard/logout.
-type Ended struct {
-	Sessions int `json:"sessions"`
+// ErrorBody is the body of every answer that is not a good one.
+type ErrorBody struct {
+	Error mcpmux.Error `json:"error"`
 }
 
-// Failure is every answer with a status of 400 or above.
-type Failure struct {
-	Error mcpmux.Error `json:"error"`
+// Setting is one setting with its value.
+type Setting struct {
+	Key         string `json:"key"`
+	Value       string `json:"value"`
+	Default     string `json:"default"`
+	Description string `json:"description"`
+}
+
+// SettingValue is a new value of a setting.
+type SettingValue struct {
+	Value string `json:"value"`
+}
+
+// Activity is the record of one request, with the names of its Client and Space. A name is empty where what
+// it named is gone.
+type Activity struct {
+	ID int64 `json:"id"`
+	mcpmux.Activity
+	ClientName string `json:"client"`
+	SpaceName  string `json:"space"`
 }
