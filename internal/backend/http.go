@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -35,6 +36,7 @@ type httpConn struct {
 	url     *url.URL
 	header  http.Header     // constant after the greeting: credentials, session, version
 	session string          // Mcp-Session-Id, "" for none; constant after the greeting
+	direct  *direct         // nil where opt.Transport serves this endpoint
 	life    context.Context //nolint:containedctx // ends with the connection
 	end     context.CancelFunc
 	streams sync.WaitGroup
@@ -60,6 +62,7 @@ func newHTTP(c *Conn) (*httpConn, error) {
 	}
 	h.header.Set("Content-Type", "application/json")
 	h.header.Set("Accept", "application/json, text/event-stream")
+	h.direct = newDirect(h.url, c.opt.Transport)
 	h.life, h.end = context.WithCancel(context.Background())
 	return h, nil
 }
@@ -69,10 +72,11 @@ func newHTTP(c *Conn) (*httpConn, error) {
 func (h *httpConn) request(ctx context.Context, method string, body []byte) *http.Request {
 	r := &http.Request{
 		Method: method, URL: h.url, Host: h.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: make(http.Header, len(h.header)+4),
+		Header: h.header, // as it is where nothing changes it
 	}
-	for name, values := range h.header {
-		r.Header[name] = values
+	if h.c.modern || body == nil {
+		r.Header = make(http.Header, len(h.header)+4)
+		maps.Copy(r.Header, h.header)
 	}
 	if body != nil {
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -83,13 +87,21 @@ func (h *httpConn) request(ctx context.Context, method string, body []byte) *htt
 	return r.WithContext(ctx)
 }
 
+// roundTrip sends a request, once.
+func (h *httpConn) roundTrip(r *http.Request) (*http.Response, error) {
+	if h.direct != nil {
+		return h.direct.roundTrip(r)
+	}
+	return h.c.opt.Transport.RoundTrip(r)
+}
+
 // post sends one message.
 func (h *httpConn) post(ctx context.Context, body []byte, p *pendingCall) (*http.Response, error) {
 	r := h.request(ctx, http.MethodPost, body)
 	if h.c.modern {
 		h.mirror(r.Header, p)
 	}
-	resp, err := h.c.opt.Transport.RoundTrip(r)
+	resp, err := h.roundTrip(r)
 	if err != nil {
 		return nil, h.broken(ctx, err)
 	}
@@ -355,7 +367,7 @@ func (h *httpConn) get(ctx context.Context, lastID string) (*http.Response, erro
 	if lastID != "" {
 		r.Header.Set("Last-Event-Id", lastID)
 	}
-	resp, err := h.c.opt.Transport.RoundTrip(r)
+	resp, err := h.roundTrip(r)
 	if err != nil {
 		return nil, h.broken(ctx, err)
 	}
@@ -383,12 +395,15 @@ func (h *httpConn) close() error {
 	h.stop.Do(func() {
 		h.end()
 		h.streams.Wait()
+		if h.direct != nil {
+			defer h.direct.close()
+		}
 		if h.session == "" {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		if resp, err := h.c.opt.Transport.RoundTrip(h.request(ctx, http.MethodDelete, nil)); err == nil {
+		if resp, err := h.roundTrip(h.request(ctx, http.MethodDelete, nil)); err == nil {
 			_ = resp.Body.Close()
 		}
 	})
