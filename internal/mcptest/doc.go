@@ -1,6 +1,8 @@
-// Package mcptest is a scripted MCP server for tests: over HTTP as an http.Handler, or on stdio as a child
-// process that is the test binary itself. It speaks the older era (initialize, sessions), 2026-07-28, or both,
-// and misbehaves as its Script says.
+// Package mcptest is a scripted MCP server for tests: what it offers and how it misbehaves is said by a Script.
+// It speaks both eras, over Streamable HTTP inside the test (Server.ServeHTTP) and over stdio as a process of
+// its own: a test binary starts itself again as the server (RunIfChild, Command). It writes its answers as
+// bytes, so that it can send what no SDK would: unknown members, integers of 20 digits, a null where an object
+// is expected.
 //
-// Not for: production. It checks of a client's messages only what tests rely on.
+// It is not a model of a good server, and no part of the product uses it.
 package mcptest

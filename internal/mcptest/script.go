@@ -2,98 +2,74 @@ package mcptest
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
+	"testing"
+	"time"
 )
 
-// Era is what a Server speaks.
-type Era string
-
-// The eras.
-const (
-	Legacy Era = "legacy"
-	Modern Era = "modern"
-	Both   Era = "both"
-)
-
-// Script says what a Server is and how it misbehaves. The zero Script is a well-behaved server of the older era.
+// Script says what a server offers and how it misbehaves. The zero Script is a good server of the older era.
 type Script struct {
-	Era     Era    `json:"era,omitempty"`
-	Version string `json:"version,omitempty"` // that initialize answers; "" means 2025-11-25
+	// Era is "legacy" (also ""), "modern" or "both".
+	Era string `json:"era,omitempty"`
+	// Version is what initialize answers; "" is what was asked for.
+	Version string `json:"version,omitempty"`
+	// Generated is how many tools tool_0, tool_1 … are offered besides the built-in ones; PageSize is how many
+	// entries a page of a list has, 0 for all.
+	Generated int `json:"generated,omitempty"`
+	PageSize  int `json:"page_size,omitempty"`
+	// RepeatCursor makes every page name the first one's cursor.
+	RepeatCursor bool `json:"repeat_cursor,omitempty"`
 
-	Tools        int  `json:"tools,omitempty"`         // generated tools, besides the built-in ones
-	PageSize     int  `json:"page_size,omitempty"`     // items of a list's page; 0 means all
-	RepeatCursor bool `json:"repeat_cursor,omitempty"` // every page of a list names the same next one
+	// StartDelay is how long a process does not read its input.
+	StartDelay time.Duration `json:"start_delay,omitempty"`
+	// HangInitialize leaves initialize without an answer.
+	HangInitialize bool `json:"hang_initialize,omitempty"`
+	// ExitOnProbe ends the process on anything before initialize, HangProbe leaves it unanswered, EmptyProbe
+	// answers {} to every method that is not known.
+	ExitOnProbe bool `json:"exit_on_probe,omitempty"`
+	HangProbe   bool `json:"hang_probe,omitempty"`
+	EmptyProbe  bool `json:"empty_probe,omitempty"`
+	// ProbeError answers server/discover with this code; 0 means -32601.
+	ProbeError int `json:"probe_error,omitempty"`
+	// IgnoreStdinEnd and IgnoreTerm make a process stay when it is asked to leave.
+	IgnoreStdinEnd bool `json:"ignore_stdin_end,omitempty"`
+	IgnoreTerm     bool `json:"ignore_term,omitempty"`
+	// Starts is a file that gets one byte for each start of the process.
+	Starts string `json:"starts,omitempty"`
 
-	// Probe is what a server of the older era does on server/discover: "" answers -32601, "exit" ends the
-	// process, "silent" answers nothing, "empty" answers {}, "plain" is HTTP 400 without JSON.
-	Probe string `json:"probe,omitempty"`
-
-	HangOnInitialize bool   `json:"hang_on_initialize,omitempty"`
-	JunkOnStdout     bool   `json:"junk_on_stdout,omitempty"` // lines that are no messages, before anything else
-	LongLine         int    `json:"long_line,omitempty"`      // a line of so many bytes, before anything else
-	AskAtStart       bool   `json:"ask_at_start,omitempty"`   // roots/list before anything else
-	AskOnceReady     bool   `json:"ask_once_ready,omitempty"` // roots/list after notifications/initialized
-	CrashAfter       int    `json:"crash_after,omitempty"`    // requests until the process exits with code 7; 0 means never
-	LastWords        string `json:"last_words,omitempty"`     // on standard error, before anything else
-	IgnoreEnd        bool   `json:"ignore_end,omitempty"`     // neither the end of input nor SIGTERM ends the process
-	DeafInput        bool   `json:"deaf_input,omitempty"`     // closes its input after the greeting and lives on
-	SSE              bool   `json:"sse,omitempty"`            // HTTP: every answer is an event stream
-	NoSession        bool   `json:"no_session,omitempty"`     // HTTP: no Mcp-Session-Id
-	NoGet            bool   `json:"no_get,omitempty"`         // HTTP: GET is 405
-	Status           int    `json:"status,omitempty"`         // HTTP: answer to everything
-	Location         string `json:"location,omitempty"`       // with Status 3xx
-	Challenge        string `json:"challenge,omitempty"`      // with Status 401
-	SilentListen     bool   `json:"silent_listen,omitempty"`  // modern: subscriptions/listen is never acknowledged
-	AskOnUnasked     bool   `json:"ask_on_unasked,omitempty"` // HTTP: what tools ask goes to the GET stream
+	// JSON answers HTTP requests with a JSON body instead of an event stream.
+	JSON bool `json:"json,omitempty"`
+	// NoStream refuses the GET stream, NoSession gives no session id.
+	NoStream  bool `json:"no_stream,omitempty"`
+	NoSession bool `json:"no_session,omitempty"`
+	// Bearer is the token that every HTTP request must bear.
+	Bearer string `json:"bearer,omitempty"`
 }
 
-const (
-	scriptVar     = "MCPTEST_SERVER"
-	grandchildVar = "MCPTEST_GRANDCHILD"
-)
+func (s Script) legacy() bool { return s.Era != "modern" }
+func (s Script) modern() bool { return s.Era == "modern" || s.Era == "both" }
 
-// RunIfChild serves on standard input and output, and exits, where this process was started with Command. Call
-// it first in TestMain.
-func RunIfChild() {
-	if os.Getenv(grandchildVar) != "" {
-		stay()
+// scriptVar holds the script of a child process.
+const scriptVar = "MCPTEST_SERVER"
+
+// RunIfChild runs m, or, where the process was started by Command, the scripted server in its place. It returns
+// the exit code, for os.Exit in TestMain.
+func RunIfChild(m *testing.M) int {
+	if IsChild() {
+		return Main()
 	}
-	text := os.Getenv(scriptVar)
-	if text == "" {
-		return
-	}
-	var s Script
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		fmt.Fprintln(os.Stderr, "mcptest: malformed script:", err)
-		os.Exit(2)
-	}
-	if err := serveStdio(s); err != nil {
-		fmt.Fprintln(os.Stderr, "mcptest:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	return m.Run()
 }
 
-// Command is how to start the test binary as a stdio server of script. env is to be added to the process's own.
-func Command(script Script) (command string, args, env []string) {
-	command, err := os.Executable()
+// IsChild says whether this process was started by Command.
+func IsChild() bool { return os.Getenv(scriptVar) != "" }
+
+// Command is how to start this test binary as a stdio server: the program, and what to add to its environment.
+func Command(s Script) (program string, env []string, err error) {
+	program, err = os.Executable()
 	if err != nil {
-		panic(fmt.Sprintf("mcptest: %v", err)) // a test cannot go on
+		return "", nil, err
 	}
-	text, err := json.Marshal(script)
-	if err != nil {
-		panic(errors.Join(errors.New("mcptest: marshal script"), err)) // a struct of plain types always marshals
-	}
-	return command, nil, []string{scriptVar + "=" + string(text)}
-}
-
-// stay lives until it is killed: signals that can be caught do not end it.
-func stay() {
-	ch := make(chan os.Signal, 1)
-	signal.Notify(ch)
-	for range ch { //nolint:revive // every signal is swallowed
-	}
+	text, err := json.Marshal(s)
+	return program, []string{scriptVar + "=" + string(text)}, err
 }

@@ -1,10 +1,11 @@
 package mcptest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"maps"
+	"os"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -12,424 +13,325 @@ import (
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
-// Server is one scripted server. Over HTTP it has many sessions, on stdio one.
+// Server is one scripted server.
 type Server struct {
 	script Script
 
 	// mu guards the following.
 	mu       sync.Mutex
-	counts   map[string]int
-	arrived  chan struct{} // closed and replaced at every message
-	last     map[string][]byte
-	headers  map[string]map[string][]string
-	sessions map[string]*session
-	added    []string
-	nextID   int
-	events   map[string][]byte // what a cut stream still has to say, by event id
+	counts   map[string]int // requests and notifications, by method
+	calls    map[string]int // tools/call, by tool
+	added    []string       // tools added by the tool "change"
+	asks     map[string]chan wire.Message
+	asked    int
+	running  map[string]context.CancelFunc // requests, by session and raw id
+	holding  map[string]chan struct{}      // calls of "hold", by their key
+	changed  chan struct{}                 // closed and replaced whenever the above changes
+	streams  map[int]stream                // where notifications without a request go
+	nextKey  int
+	sessions map[string]bool
+	headers  []map[string]string // of POST requests
+	greeted  bool
 }
 
-// New makes a Server. It is an http.Handler.
-func New(script Script) *Server {
-	if script.Era == "" {
-		script.Era = Legacy
-	}
-	return &Server{
-		script: script, counts: make(map[string]int), arrived: make(chan struct{}), last: make(map[string][]byte),
-		headers: make(map[string]map[string][]string), sessions: make(map[string]*session), events: make(map[string][]byte),
-	}
-}
-
-// session is one client's state: a session over HTTP, the process on stdio. Modern HTTP requests share one.
-type session struct {
-	id string
-
-	// mu guards the following.
-	mu      sync.Mutex
-	asked   map[string]chan wire.Message
-	running map[string]context.CancelFunc
-	streams map[*stream]struct{} // where unasked messages go
-	nextAsk int
-}
-
-func newSession(id string) *session {
-	return &session{id: id, asked: make(map[string]chan wire.Message), running: make(map[string]context.CancelFunc), streams: make(map[*stream]struct{})}
-}
-
-// stream takes messages that no request caused. listen is the raw id of a subscriptions/listen request.
+// stream is an open GET stream, a listen stream or a process's output.
 type stream struct {
-	write  func(raw []byte)
-	listen []byte
-	uris   map[string]bool
+	send func([]byte)
+	meta string // _meta of what it carries, for listen streams
 }
 
-func (s *session) add(st *stream) (remove func()) {
+// New makes a server that does what the script says.
+func New(script Script) *Server {
+	return &Server{
+		script: script, counts: make(map[string]int), calls: make(map[string]int), asks: make(map[string]chan wire.Message),
+		running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
+		streams: make(map[int]stream), sessions: make(map[string]bool),
+	}
+}
+
+// note changes what mu guards and wakes Await.
+func (s *Server) note(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.streams[st] = struct{}{}
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.streams, st)
-	}
+	change()
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
-// Count is how many messages of a method have come; responses count under "response".
+// Count is how many messages of a method arrived.
 func (s *Server) Count(method string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts[method]
 }
 
-// Last is the last message of a method as it came, nil for none.
-func (s *Server) Last(method string) []byte {
+// Calls is how often a tool was called.
+func (s *Server) Calls(tool string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.last[method]
+	return s.calls[tool]
 }
 
-// LastHeader is a header of the HTTP request that brought the last message of a method ("GET" and "DELETE" are
-// methods of their own).
-func (s *Server) LastHeader(method, name string) string {
+// Holding is how many calls of the tool "hold" wait.
+func (s *Server) Holding() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if v := s.headers[method][name]; len(v) > 0 {
-		return v[0]
+	return len(s.holding)
+}
+
+// Streams is how many streams are open for what no request caused.
+func (s *Server) Streams() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.streams)
+}
+
+// Headers are those of the POST requests that named the method in their body; see ServeHTTP for which are kept.
+func (s *Server) Headers(method string) []map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []map[string]string
+	for _, h := range s.headers {
+		if h["method"] == method {
+			found = append(found, h)
+		}
 	}
-	return ""
+	return found
 }
 
-// Await waits until at least n messages of a method have come.
-func (s *Server) Await(ctx context.Context, method string, n int) error {
+// Await waits until ok holds; it is asked again whenever something happened. It reports false when ctx ended
+// first.
+func (s *Server) Await(ctx context.Context, ok func() bool) bool {
 	for {
 		s.mu.Lock()
-		have, arrived := s.counts[method], s.arrived
+		changed := s.changed
 		s.mu.Unlock()
-		if have >= n {
-			return nil
+		if ok() {
+			return true
 		}
 		select {
-		case <-arrived:
+		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d %s: %w", have, n, method, ctx.Err())
+			return false
 		}
 	}
 }
 
-// ForgetSessions ends all sessions: further requests in them get 404.
-func (s *Server) ForgetSessions() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.sessions)
+// Release lets every waiting call of "hold" answer.
+func (s *Server) Release() {
+	s.note(func() {
+		for key, c := range s.holding {
+			close(c)
+			delete(s.holding, key)
+		}
+	})
 }
 
-// Notify sends a notification on every stream that is open for what no request caused.
-func (s *Server) Notify(method, params string) {
+// Broadcast sends a notification to whoever has a stream open; params is an object or "".
+func (s *Server) Broadcast(method, params string) {
 	s.mu.Lock()
-	all := make([]*session, 0, len(s.sessions))
-	for _, sess := range s.sessions {
-		all = append(all, sess)
-	}
+	open := slices.Collect(maps.Values(s.streams))
 	s.mu.Unlock()
-	for _, sess := range all {
-		sess.notify(method, params, "")
+	if params == "" {
+		params = "{}"
 	}
-}
-
-// notify sends a notification on the session's streams; uri is set where only subscribers of it hear it.
-func (s *session) notify(method, params, uri string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for st := range s.streams {
-		if uri != "" && st.uris != nil && !st.uris[uri] {
-			continue
+	for _, st := range open {
+		p := []byte(params)
+		if st.meta != "" {
+			p = wire.Splice(nil, p, []wire.Edit{wire.SetMember(p, wire.Span{End: len(p)}, "_meta", []byte(st.meta))})
 		}
-		body := []byte(params)
-		if st.listen != nil {
-			meta := append(append([]byte(`{"`+protocol.MetaSubscription+`":`), st.listen...), '}')
-			body = wire.Splice(nil, body, []wire.Edit{wire.SetMember(body, wire.Span{End: len(body)}, "_meta", meta)})
-		}
-		st.write(wire.NewNotification(method, body))
+		st.send(wire.NewNotification(method, p))
 	}
 }
 
-func (s *Server) note(m wire.Message, header map[string][]string) {
-	name := m.Method
-	if name == "" {
-		name = "response"
-	}
-	s.noteName(name, m.Raw, header)
-}
-
-func (s *Server) noteName(name string, raw []byte, header map[string][]string) {
+// Send sends raw bytes, as one message, to whoever has a stream open.
+func (s *Server) Send(raw string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counts[name]++
-	s.last[name] = bytes.Clone(raw)
-	s.headers[name] = header
-	close(s.arrived)
-	s.arrived = make(chan struct{})
-}
-
-// exchange is one request and where its answer goes.
-type exchange struct {
-	srv   *Server
-	sess  *session
-	m     wire.Message
-	write func(raw []byte) // on the request's own stream
-	hang  func()           // cuts the request's stream without an answer
-	stdio bool
-}
-
-// fault is an error answer.
-type fault struct {
-	code int
-	text string
-	data string
-}
-
-func faultf(code int, format string, args ...any) *fault {
-	return &fault{code: code, text: fmt.Sprintf(format, args...)}
-}
-
-// serve answers one request.
-func (x *exchange) serve(ctx context.Context) {
-	result, err := x.srv.handle(ctx, x)
-	id := x.m.Bytes(x.m.ID)
-	switch {
-	case err != nil:
-		var data []byte
-		if err.data != "" {
-			data = []byte(err.data)
-		}
-		x.write(wire.NewError(id, err.code, err.text, data))
-	case result != nil:
-		x.write(wire.NewResult(id, result))
-	}
-}
-
-// response gives an answer of the client to who asked.
-func (s *session) response(m wire.Message) {
-	id := string(m.Bytes(m.ID))
-	s.mu.Lock()
-	ch := s.asked[id]
-	delete(s.asked, id)
+	open := slices.Collect(maps.Values(s.streams))
 	s.mu.Unlock()
-	if ch != nil {
-		m.Raw = bytes.Clone(m.Raw)
-		ch <- m // has room for one
+	for _, st := range open {
+		st.send([]byte(raw))
 	}
 }
 
-// begin makes a request cancellable by notifications/cancelled.
-func (s *session) begin(ctx context.Context, m wire.Message) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	id := string(m.Bytes(m.ID))
-	s.mu.Lock()
-	s.running[id] = cancel
-	s.mu.Unlock()
-	return ctx, func() {
-		cancel()
+// open registers a stream and returns how to take it back.
+func (s *Server) open(st stream) (closed func()) {
+	var key int
+	s.note(func() {
+		s.nextKey++
+		key = s.nextKey
+		s.streams[key] = st
+	})
+	return func() { s.note(func() { delete(s.streams, key) }) }
+}
+
+// take handles one message; reply is nil where there is none. out sends what the request causes.
+func (s *Server) take(ctx context.Context, session string, m wire.Message, out func([]byte)) (reply []byte) {
+	switch m.Kind {
+	case wire.Response, wire.Error:
 		s.mu.Lock()
-		delete(s.running, id)
+		c := s.asks[string(m.Bytes(m.ID))]
 		s.mu.Unlock()
+		if c != nil {
+			c <- m
+		}
+		return nil
+	case wire.Notification:
+		if m.Method == "notifications/cancelled" {
+			s.cancel(session, m)
+		}
+		s.note(func() { s.counts[m.Method]++ })
+		return nil
 	}
+	s.note(func() { s.counts[m.Method]++ })
+	key := session + "/" + string(m.Bytes(m.ID))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.note(func() { s.running[key] = cancel })
+	defer s.note(func() { delete(s.running, key) })
+	r := &request{s: s, ctx: ctx, m: m, key: key, out: out}
+	result, fail := r.answer()
+	switch {
+	case ctx.Err() != nil || (result == "" && fail == nil):
+		return nil
+	case fail != nil:
+		return wire.NewError(m.Bytes(m.ID), fail.code, fail.message, nil)
+	}
+	return wire.NewResult(m.Bytes(m.ID), []byte(result))
 }
 
-func (s *session) notification(m wire.Message) {
-	if m.Method != "notifications/cancelled" {
-		return
-	}
+func (s *Server) cancel(session string, m wire.Message) {
 	var found [1]wire.Span
 	if wire.Find(m.Raw, m.Params, []string{"requestId"}, found[:]) != nil {
 		return
 	}
 	s.mu.Lock()
-	cancel := s.running[string(m.Bytes(found[0]))]
+	end := s.running[session+"/"+string(m.Bytes(found[0]))]
 	s.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	if end != nil {
+		end()
 	}
 }
 
-// ask puts a request to the client and waits for the answer.
-func (x *exchange) ask(ctx context.Context, method, params string) (wire.Message, error) {
-	s := x.sess
-	ch := make(chan wire.Message, 1)
+type failure struct {
+	code    int
+	message string
+}
+
+// request is one request being answered.
+type request struct {
+	s   *Server
+	ctx context.Context //nolint:containedctx // a request is as short as its context
+	m   wire.Message
+	key string
+	out func([]byte)
+}
+
+const serverInfo = `{"name":"mcptest","version":"1","x-odd":12345678901234567890}`
+
+// answer is the result as JSON, or the error. Neither means silence.
+func (r *request) answer() (string, *failure) {
+	s := r.s
+	if r.m.Method == "initialize" {
+		return r.initialize()
+	}
 	s.mu.Lock()
-	s.nextAsk++
-	id := `"ask-` + strconv.Itoa(s.nextAsk) + `"`
-	s.asked[id] = ch
-	write := x.write
-	if x.srv.script.AskOnUnasked {
-		for st := range s.streams {
-			write = st.write
-		}
-	}
+	greeted := s.greeted
 	s.mu.Unlock()
-	write([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"` + method + `","params":` + params + `}`))
-	select {
-	case m := <-ch:
-		return m, nil
-	case <-ctx.Done():
-		write(wire.NewNotification("notifications/cancelled", []byte(`{"requestId":`+id+`}`)))
-		return wire.Message{}, ctx.Err()
+	if !greeted && s.script.ExitOnProbe {
+		os.Exit(3)
 	}
-}
-
-// handle gives the result of a request; nil and nil means no answer.
-func (s *Server) handle(ctx context.Context, x *exchange) ([]byte, *fault) {
-	m := x.m
-	switch m.Method {
-	case "initialize":
-		return s.initialize(m)
+	switch r.m.Method {
 	case "server/discover":
-		return s.discover(x)
-	case "ping", "logging/setLevel":
-		if s.script.Era == Modern {
-			break
-		}
-		return []byte(`{}`), nil
-	case "resources/subscribe", "resources/unsubscribe":
-		if s.script.Era == Modern {
-			break
-		}
-		return []byte(`{}`), nil
+		return r.discover()
+	case "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe":
+		return "{}", nil
 	case "tools/list":
-		return s.page(m, "tools", s.tools())
+		return r.list("tools", r.tools())
 	case "prompts/list":
-		return s.page(m, "prompts", []string{`{"name":"greet","description":"Greets.","arguments":[{"name":"who","required":true}]}`})
+		return r.list("prompts", []string{`{"name":"greet","x-odd":null}`})
 	case "resources/list":
-		return s.page(m, "resources", []string{`{"uri":"test://a","name":"a","mimeType":"text/plain"}`, `{"uri":"test://b","name":"b"}`})
+		return r.list("resources", []string{`{"uri":"test://a","name":"a"}`})
 	case "resources/templates/list":
-		return s.page(m, "resourceTemplates", []string{`{"uriTemplate":"test://items/{id}","name":"item"}`})
+		return r.list("resourceTemplates", []string{`{"uriTemplate":"test://{name}","name":"t"}`})
 	case "prompts/get":
-		return s.prompt(m)
+		return `{"messages":[{"role":"user","content":{"type":"text","text":"hello"}}]}`, nil
 	case "resources/read":
-		return s.resource(m)
+		return `{"contents":[{"uri":"test://a","text":"a"}]}`, nil
 	case "completion/complete":
-		return s.modernize(m, []byte(`{"completion":{"values":["alpha","beta"],"total":2,"hasMore":false}}`)), nil
+		return `{"completion":{"values":["one"]}}`, nil
 	case "tools/call":
-		return s.call(ctx, x)
+		return r.call()
 	}
-	return nil, faultf(wire.CodeMethodNotFound, "method %s is not known here", m.Method)
+	if s.script.EmptyProbe {
+		return "{}", nil
+	}
+	return "", &failure{wire.CodeMethodNotFound, "unknown method"}
 }
 
-const capabilities = `{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"completions":{},"logging":{}}`
-
-const serverInfo = `{"name":"mcptest","version":"1.0.0"}`
-
-func (s *Server) initialize(m wire.Message) ([]byte, *fault) {
-	if s.script.Era == Modern {
-		return nil, faultf(wire.CodeMethodNotFound, "method %s is not known here", m.Method)
+func (r *request) initialize() (string, *failure) {
+	if r.s.script.HangInitialize {
+		<-r.ctx.Done()
+		return "", nil
 	}
-	if s.script.HangOnInitialize {
-		return nil, nil
+	if !r.s.script.legacy() {
+		return "", &failure{wire.CodeUnsupportedVersion, "only 2026-07-28"}
 	}
-	version := s.script.Version
+	r.s.note(func() { r.s.greeted = true })
+	version := r.s.script.Version
 	if version == "" {
-		version = protocol.NewestLegacy
+		var p struct{ ProtocolVersion string }
+		_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // A malformed one is answered with "".
+		version = p.ProtocolVersion
 	}
-	return []byte(`{"protocolVersion":"` + version + `","capabilities":` + capabilities + `,"serverInfo":` + serverInfo + `,"instructions":"Use echo."}`), nil
+	return `{"protocolVersion":"` + version + `","capabilities":` + capabilities + `,"serverInfo":` + serverInfo + `,"instructions":"be kind"}`, nil
 }
 
-func (s *Server) discover(x *exchange) ([]byte, *fault) {
-	if s.script.Era == Legacy {
-		switch s.script.Probe {
-		case "silent":
-			x.hang()
-			return nil, nil
-		case "empty":
-			return []byte(`{}`), nil
+const capabilities = `{"tools":{"listChanged":true},"prompts":{},"resources":{"subscribe":true,"listChanged":true},"logging":{},"completions":{}}`
+
+func (r *request) discover() (string, *failure) {
+	script := r.s.script
+	switch {
+	case script.HangProbe:
+		<-r.ctx.Done()
+		return "", nil
+	case script.modern():
+		versions := `"` + protocol.V20260728 + `"`
+		if script.legacy() {
+			versions += `,"` + protocol.V20251125 + `"`
 		}
-		return nil, faultf(wire.CodeMethodNotFound, "method %s is not known here", x.m.Method)
+		return `{"supportedVersions":[` + versions + `],"capabilities":` + capabilities + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + serverInfo + `}}`, nil
+	case script.EmptyProbe:
+		return "{}", nil
+	case script.ProbeError != 0:
+		return "", &failure{script.ProbeError, "the probe was refused"}
 	}
-	return []byte(`{"resultType":"complete","supportedVersions":["` + protocol.Newest + `"],"capabilities":` + capabilities +
-		`,"instructions":"Use echo.","ttlMs":0,"cacheScope":"private","_meta":{"` + protocol.MetaServerInfo + `":` + serverInfo + `}}`), nil
+	return "", &failure{wire.CodeMethodNotFound, "unknown method"}
 }
 
-// isModern says whether a request is of the modern era: its _meta says so.
-func isModern(m wire.Message) bool {
-	var found [1]wire.Span
-	if !m.Params.OK() || wire.Find(m.Raw, m.Params, []string{"_meta"}, found[:]) != nil || !found[0].OK() {
-		return false
-	}
-	meta := found[0]
-	if wire.Find(m.Raw, meta, []string{protocol.MetaVersion}, found[:]) != nil {
-		return false
-	}
-	v, ok := wire.String(m.Raw, found[0])
-	return ok && protocol.Modern(v)
-}
-
-// modernize adds what the modern era wants in a result.
-func (s *Server) modernize(m wire.Message, result []byte) []byte {
-	if !isModern(m) {
-		return result
-	}
-	add := `"resultType":"complete"`
-	if t, ok := protocol.Lookup(m.Method); ok && t.Cacheable {
-		add += `,"ttlMs":0,"cacheScope":"private"`
-	}
-	return append([]byte(`{`+add+`,`), result[1:]...)
-}
-
-// page is one page of a list. A cursor is the index of its first item.
-func (s *Server) page(m wire.Message, member string, items []string) ([]byte, *fault) {
-	var p struct {
-		Cursor string `json:"cursor"`
-	}
-	_ = json.Unmarshal(m.Bytes(m.Params), &p) // without params there is no cursor
-	from := 0
-	if p.Cursor != "" {
-		n, err := strconv.Atoi(p.Cursor)
-		if err != nil || n < 0 || n > len(items) {
-			return nil, faultf(wire.CodeInvalidParams, "unknown cursor")
-		}
-		from = n
-	}
+// list is one page of items; cursors are offsets.
+func (r *request) list(member string, items []string) (string, *failure) {
+	var p struct{ Cursor string }
+	_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // No params, no cursor.
+	from, _ := strconv.Atoi(p.Cursor)             // "" is the first page.
 	to, next := len(items), ""
-	if s.script.PageSize > 0 && from+s.script.PageSize < to {
-		to = from + s.script.PageSize
+	if size := r.s.script.PageSize; size > 0 && from+size < to {
+		to = from + size
 		next = strconv.Itoa(to)
-	}
-	if s.script.RepeatCursor {
-		next = "0"
-	}
-	var b bytes.Buffer
-	b.WriteString(`{"` + member + `":[`)
-	for i, it := range items[from:to] {
-		if i > 0 {
-			b.WriteByte(',')
+		if r.s.script.RepeatCursor {
+			next = strconv.Itoa(size)
 		}
-		b.WriteString(it)
 	}
-	b.WriteByte(']')
+	text := `{"` + member + `":[`
+	for i, item := range items[min(from, to):to] {
+		if i > 0 {
+			text += ","
+		}
+		text += item
+	}
+	text += "]"
 	if next != "" {
-		b.WriteString(`,"nextCursor":"` + next + `"`)
+		text += `,"nextCursor":"` + next + `"`
 	}
-	b.WriteByte('}')
-	return s.modernize(m, b.Bytes()), nil
-}
-
-func (s *Server) prompt(m wire.Message) ([]byte, *fault) {
-	var p struct {
-		Name      string            `json:"name"`
-		Arguments map[string]string `json:"arguments"`
-	}
-	if err := json.Unmarshal(m.Bytes(m.Params), &p); err != nil || p.Name != "greet" {
-		return nil, faultf(wire.CodeInvalidParams, "unknown prompt")
-	}
-	text := wire.Quote("Hello " + p.Arguments["who"])
-	return s.modernize(m, []byte(`{"messages":[{"role":"user","content":{"type":"text","text":`+string(text)+`}}]}`)), nil
-}
-
-func (s *Server) resource(m wire.Message) ([]byte, *fault) {
-	var p struct {
-		URI string `json:"uri"`
-	}
-	if err := json.Unmarshal(m.Bytes(m.Params), &p); err != nil || len(p.URI) < 8 || p.URI[:7] != "test://" {
-		return nil, &fault{code: -32002, text: "resource not found", data: `{"uri":` + string(wire.Quote(p.URI)) + `}`}
-	}
-	uri := string(wire.Quote(p.URI))
-	return s.modernize(m, []byte(`{"contents":[{"uri":`+uri+`,"mimeType":"text/plain","text":"content of `+p.URI+`"}]}`)), nil
+	return text + "}", nil
 }

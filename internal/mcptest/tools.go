@@ -1,264 +1,207 @@
 package mcptest
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
-// OddResult is what the tool odd answers: members nobody knows, numbers no float64 holds, escapes and spaces
-// that a re-encoder would change.
-const OddResult = `{"content":[{"type":"hologram","data":[1,2]},{"type":"text","text":"\u00e9 \/ é <&>","annotations":{"priority":1.0e-0}}],` +
-	`"structuredContent":null , "big":12345678901234567890,"tiny":-0.000, "x-unknown":{"z":1,"a":[]} }`
-
-// toolNames are the built-in tools.
+// builtin are the tools that every server has:
 //
-//nolint:gochecknoglobals // constant table
-var toolNames = []string{
-	"echo", "raw", "sleep", "block", "sample", "elicit", "roots", "log", "crash", "drop", "cut", "big", "env", "cwd",
-	"grandchild", "odd", "add_tool", "touch", "count",
+//	echo       answers with its arguments, byte for byte
+//	hold       sends one progress notification, then waits for Release, the tool release, or the end of the call
+//	release    lets all calls of hold answer
+//	sleep      {"ms":n}: answers after that time
+//	ask        {"method":m,"params":p}: puts a request to the client, answers with the response
+//	log        sends a log message
+//	exit       {"code":n}: ends the process; crash ends it by SIGKILL
+//	junk       {"text":t}: writes a line to standard output
+//	stderr     {"text":t}: writes a line to standard error
+//	grandchild starts a process that holds standard output, answers with its id
+//	env, cwd   {"name":n}: the process's environment variable; its working folder
+//	stats      how often each tool was called
+//	big        {"bytes":n}: answers with a text so long
+//	change     {"name":n}: offers one more tool, and says so
+//	trigger    {"uri":u}: says that a resource was updated
+//	odd        answers with members and numbers that no SDK would send
+var builtin = []string{
+	"echo", "hold", "release", "sleep", "ask", "log", "exit", "crash", "junk", "stderr", "grandchild", "env", "cwd",
+	"stats", "big", "change", "trigger", "odd",
 }
 
-func (s *Server) tools() []string {
-	s.mu.Lock()
-	added := append([]string(nil), s.added...)
-	s.mu.Unlock()
-	var out []string
-	for _, n := range append(append([]string(nil), toolNames...), added...) {
-		out = append(out, `{"name":`+string(wire.Quote(n))+`,"inputSchema":{"type":"object"}}`)
+// Odd is the result of the tool odd.
+const Odd = `{"content":[],"structuredContent":null,"x-unknown":{"a":[1,2.50,12345678901234567890]},"e":"\u00e9é\/"}`
+
+func (r *request) tools() []string {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	var all []string
+	for _, name := range builtin {
+		all = append(all, `{"name":"`+name+`","inputSchema":{"type":"object"},"x-odd":12345678901234567890}`)
 	}
-	for i := range s.script.Tools {
-		out = append(out, fmt.Sprintf(`{"name":"tool_%04d","description":"Generated.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}}}}`, i))
+	for i := range r.s.script.Generated {
+		all = append(all, `{"name":"tool_`+strconv.Itoa(i)+`","inputSchema":{"type":"object"}}`)
 	}
-	return out
+	for _, name := range r.s.added {
+		all = append(all, `{"name":`+string(wire.Quote(name))+`,"inputSchema":{"type":"object"}}`)
+	}
+	return all
 }
 
-// arguments are those of all tools.
+// arguments of all tools together.
 type arguments struct {
-	Text     string            `json:"text"`
-	MS       int               `json:"ms"`
-	Steps    int               `json:"steps"`
-	Level    string            `json:"level"`
-	Code     int               `json:"code"`
-	Bytes    int               `json:"bytes"`
-	Name     string            `json:"name"`
-	URI      string            `json:"uri"`
-	Hold     bool              `json:"hold"`
-	Params   json.RawMessage   `json:"params"`
-	Metadata map[string]string `json:"metadata"`
+	MS     int             `json:"ms"`
+	Code   int             `json:"code"`
+	Bytes  int             `json:"bytes"`
+	Text   string          `json:"text"`
+	Name   string          `json:"name"`
+	URI    string          `json:"uri"`
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
 }
 
-func (s *Server) call(ctx context.Context, x *exchange) ([]byte, *fault) {
+func (r *request) call() (string, *failure) {
 	var p struct {
-		Name      string    `json:"name"`
-		Arguments arguments `json:"arguments"`
+		Name      string          `json:"name"`
+		Arguments json.RawMessage `json:"arguments"`
 		Meta      struct {
-			Token json.RawMessage `json:"progressToken"`
+			ProgressToken json.RawMessage `json:"progressToken"`
 		} `json:"_meta"`
-		State string `json:"requestState"`
 	}
-	if err := json.Unmarshal(x.m.Bytes(x.m.Params), &p); err != nil {
-		return nil, faultf(wire.CodeInvalidParams, "params: %v", err)
+	if err := json.Unmarshal(r.m.Bytes(r.m.Params), &p); err != nil {
+		return "", &failure{wire.CodeInvalidParams, err.Error()}
 	}
-	a := p.Arguments
+	r.s.note(func() { r.s.calls[p.Name]++ })
+	var a arguments
+	if len(p.Arguments) > 0 {
+		if err := json.Unmarshal(p.Arguments, &a); err != nil && p.Name != "echo" {
+			return "", &failure{wire.CodeInvalidParams, err.Error()}
+		}
+	}
 	switch p.Name {
+	case "echo":
+		return `{"content":[],"structuredContent":` + string(p.Arguments) + `}`, nil
 	case "odd":
-		return []byte(OddResult), nil
-	case "sample", "elicit", "roots":
-		if isModern(x.m) {
-			return s.askModern(x, p.Name, p.State, a)
-		}
-		return s.askClient(ctx, x, p.Name, a)
+		return Odd, nil
+	case "hold":
+		return r.hold(p.Meta.ProgressToken)
+	case "release":
+		r.s.Release()
 	case "sleep":
-		if !pause(ctx, x, a, p.Meta.Token) {
-			return nil, nil // nobody waits any more
+		select {
+		case <-time.After(time.Duration(a.MS) * time.Millisecond):
+		case <-r.ctx.Done():
 		}
-		return s.text(x, "slept"), nil
-	case "block": // answers when cancelled, and tells
-		x.progress(p.Meta.Token, 0)
-		<-ctx.Done()
-		s.noteName("cancelled:"+a.Text, x.m.Raw, nil)
-		return nil, nil
+	case "ask":
+		return r.ask(a)
 	case "log":
-		level := a.Level
-		if level == "" {
-			level = "info"
-		}
-		x.write(wire.NewNotification("notifications/message", []byte(`{"level":"`+level+`","logger":"mcptest","data":`+string(wire.Quote(a.Text))+`}`)))
-		return s.text(x, "logged"), nil
-	case "crash":
-		if !x.stdio {
-			x.hang()
-			return nil, nil
-		}
-		fmt.Fprintln(os.Stderr, "boom: code", a.Code)
-		os.Exit(a.Code)
-	case "drop": // the connection is closed without an answer
-		x.hang()
-		return nil, nil
-	case "cut":
-		return s.cut(x), nil
+		r.out(wire.NewNotification("notifications/message", []byte(`{"level":"info","logger":"t","data":"logged"}`)))
+	case "stats":
+		r.s.mu.Lock()
+		defer r.s.mu.Unlock()
+		text, err := json.Marshal(r.s.calls)
+		return `{"content":[],"structuredContent":` + string(text) + `}`, fail(err)
+	case "big":
+		return text(strings.Repeat("x", a.Bytes)), nil
+	case "change":
+		r.s.note(func() { r.s.added = append(r.s.added, a.Name) })
+		r.s.Broadcast("notifications/tools/list_changed", "")
+	case "trigger":
+		r.s.Broadcast("notifications/resources/updated", `{"uri":`+string(wire.Quote(a.URI))+`}`)
+	default:
+		return r.process(p.Name, a)
 	}
-	text, f := s.plainTool(x, p.Name, a)
-	if f != nil {
-		return nil, f
-	}
-	return s.text(x, text), nil
+	return text("done"), nil
 }
 
-// plainTool is a tool that answers one text.
-func (s *Server) plainTool(x *exchange, name string, a arguments) (string, *fault) {
+// process are the tools that do something to the process.
+func (r *request) process(name string, a arguments) (string, *failure) {
 	switch name {
-	case "echo":
-		return a.Text, nil
-	case "raw":
-		return string(x.m.Raw), nil
-	case "big":
-		return strings.Repeat("x", a.Bytes), nil
+	case "exit":
+		os.Exit(a.Code)
+	case "crash":
+		self, err := os.FindProcess(os.Getpid())
+		if err != nil {
+			return "", fail(err)
+		}
+		_ = self.Signal(syscall.SIGKILL) // It does not return.
+		select {}
+	case "junk":
+		_, err := os.Stdout.WriteString(a.Text + "\n")
+		return text("done"), fail(err)
+	case "stderr":
+		_, err := os.Stderr.WriteString(a.Text + "\n")
+		return text("done"), fail(err)
+	case "grandchild":
+		cmd := exec.Command("sleep", "600")
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := cmd.Start(); err != nil {
+			return "", fail(err)
+		}
+		return text(strconv.Itoa(cmd.Process.Pid)), nil
 	case "env":
-		return strings.Join(os.Environ(), "\n"), nil
+		return text(os.Getenv(a.Name)), nil
 	case "cwd":
 		dir, err := os.Getwd()
-		if err != nil {
-			return "", faultf(wire.CodeInternal, "%v", err)
-		}
-		return dir, nil
-	case "grandchild":
-		return grandchild(a.Hold)
-	case "add_tool":
-		s.mu.Lock()
-		s.added = append(s.added, a.Name)
-		s.mu.Unlock()
-		s.Notify("notifications/tools/list_changed", `{}`)
-		return "added", nil
-	case "touch":
-		params := `{"uri":` + string(wire.Quote(a.URI)) + `}`
-		s.mu.Lock()
-		all := make([]*session, 0, len(s.sessions))
-		for _, sess := range s.sessions {
-			all = append(all, sess)
-		}
-		s.mu.Unlock()
-		for _, sess := range all {
-			sess.notify("notifications/resources/updated", params, a.URI)
-		}
-		return "touched", nil
-	case "count":
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		text, _ := json.Marshal(s.counts) // a map of numbers always marshals
-		return string(text), nil
+		return text(dir), fail(err)
 	}
 	if strings.HasPrefix(name, "tool_") {
-		return name, nil
+		return text(name), nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, n := range s.added {
-		if n == name {
-			return name, nil
-		}
-	}
-	return "", faultf(wire.CodeInvalidParams, "unknown tool %s", name)
+	return "", &failure{wire.CodeInvalidParams, "unknown tool " + name}
 }
 
-func (s *Server) text(x *exchange, text string) []byte {
-	return s.modernize(x.m, []byte(`{"content":[{"type":"text","text":`+string(wire.Quote(text))+`}]}`))
+func fail(err error) *failure {
+	if err == nil {
+		return nil
+	}
+	return &failure{wire.CodeInternal, err.Error()}
 }
 
-func (x *exchange) progress(token json.RawMessage, n int) {
-	if len(token) > 0 {
-		x.write(wire.NewNotification("notifications/progress", []byte(`{"progressToken":`+string(token)+`,"progress":`+strconv.Itoa(n)+`}`)))
+func text(s string) string {
+	return `{"content":[{"type":"text","text":` + string(wire.Quote(s)) + `}]}`
+}
+
+func (r *request) hold(token json.RawMessage) (string, *failure) {
+	released := make(chan struct{})
+	if token != nil {
+		r.out(wire.NewNotification("notifications/progress", []byte(`{"progressToken":`+string(token)+`,"progress":1,"x-odd":1.0}`)))
+	}
+	r.s.note(func() { r.s.holding[r.key] = released })
+	defer r.s.note(func() { delete(r.s.holding, r.key) })
+	select {
+	case <-released:
+		return text("released"), nil
+	case <-r.ctx.Done():
+		return "", nil
 	}
 }
 
-// pause waits, with progress in between, false where the client cancelled.
-func pause(ctx context.Context, x *exchange, a arguments, token json.RawMessage) bool {
-	steps := max(1, a.Steps)
-	for i := range steps {
-		x.progress(token, i+1)
-		t := time.NewTimer(time.Duration(a.MS) * time.Millisecond / time.Duration(steps))
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return false
-		}
+// ask puts a request to the client and answers with its response, under content as text.
+func (r *request) ask(a arguments) (string, *failure) {
+	answer := make(chan wire.Message, 1)
+	var id string
+	r.s.note(func() {
+		r.s.asked++
+		id = `"ask-` + strconv.Itoa(r.s.asked) + `"`
+		r.s.asks[id] = answer
+	})
+	defer r.s.note(func() { delete(r.s.asks, id) })
+	params := a.Params
+	if len(params) == 0 {
+		params = json.RawMessage("{}")
 	}
-	return true
-}
-
-// question is what a tool asks its client.
-func question(tool string, a arguments) (method, params string) {
-	switch tool {
-	case "sample":
-		method, params = "sampling/createMessage", `{"messages":[{"role":"user","content":{"type":"text","text":"Hi"}}],"maxTokens":10}`
-	case "elicit":
-		method, params = "elicitation/create", `{"message":"Who?","requestedSchema":{"type":"object","properties":{"who":{"type":"string"}}}}`
-	default:
-		method, params = "roots/list", `{}`
+	r.out([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":` + string(wire.Quote(a.Method)) + `,"params":` + string(params) + `}`))
+	select {
+	case m := <-answer:
+		return text(string(m.Raw)), nil
+	case <-r.ctx.Done():
+		return "", nil
 	}
-	if len(a.Params) > 0 {
-		params = string(a.Params)
-	}
-	return method, params
-}
-
-// askClient asks and answers with the client's response, as text.
-func (s *Server) askClient(ctx context.Context, x *exchange, tool string, a arguments) ([]byte, *fault) {
-	method, params := question(tool, a)
-	m, err := x.ask(ctx, method, params)
-	if err != nil {
-		return nil, nil // nobody waits any more
-	}
-	return s.text(x, string(m.Raw)), nil
-}
-
-// askModern asks in the result and takes the answers from the retry (MCP 2026-07-28 basic/patterns/mrtr).
-func (s *Server) askModern(x *exchange, tool, state string, a arguments) ([]byte, *fault) {
-	if state == "" {
-		method, params := question(tool, a)
-		return []byte(`{"resultType":"input_required","requestState":"state of ` + tool + `","inputRequests":{"q1":{"method":"` + method + `","params":` + params + `}}}`), nil
-	}
-	var found [1]wire.Span
-	if wire.Find(x.m.Raw, x.m.Params, []string{"inputResponses"}, found[:]) != nil || !found[0].OK() {
-		return nil, faultf(wire.CodeInvalidParams, "inputResponses are missing")
-	}
-	return s.text(x, string(x.m.Bytes(found[0]))), nil
-}
-
-// cut ends the stream of the call after an event with an id; the answer comes when the client resumes there.
-func (s *Server) cut(x *exchange) []byte {
-	s.mu.Lock()
-	s.nextID++
-	id := "cut-" + strconv.Itoa(s.nextID)
-	s.events[id] = wire.NewResult(x.m.Bytes(x.m.ID), s.text(x, "resumed"))
-	s.mu.Unlock()
-	x.write([]byte("id:" + id))
-	x.hang()
-	return nil
-}
-
-// grandchild starts a process that lives until it is killed, in the group of this one.
-func grandchild(hold bool) (string, *fault) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", faultf(wire.CodeInternal, "%v", err)
-	}
-	cmd := exec.Command(self) //nolint:noctx // it is to outlive everything
-	cmd.Env = append(os.Environ(), grandchildVar+"=1")
-	if hold {
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	}
-	if err := cmd.Start(); err != nil {
-		return "", faultf(wire.CodeInternal, "%v", err)
-	}
-	return strconv.Itoa(cmd.Process.Pid), nil
 }
