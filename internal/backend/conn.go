@@ -83,7 +83,8 @@ type pendingCall struct {
 	method string
 	name   string
 	answer chan wire.Message
-	ctx    context.Context //nolint:containedctx // ends with the call; questions it causes end with it
+	ctx    context.Context //nolint:containedctx // ends with the call or the connection; questions it causes end with it
+	cancel context.CancelFunc
 }
 
 func newConn(spec Spec, opt Options) *Conn {
@@ -158,12 +159,19 @@ func (c *Conn) lost(why error) {
 	}
 	c.closed, c.err = true, why
 	close(c.done)
+	for _, p := range c.pending {
+		p.cancel()
+	}
 }
 
 // gone is the error of a call that met the end of the connection.
 func (c *Conn) gone() error {
-	if err := c.Err(); err != nil {
-		return &ClosedError{Reason: "the connection to the server was lost", Err: err}
+	return closedBy(c.Err())
+}
+
+func closedBy(why error) *ClosedError {
+	if why != nil {
+		return &ClosedError{Reason: "the connection to the server was lost", Err: why}
 	}
 	return &ClosedError{Reason: "the connection to the server was closed"}
 }
@@ -171,12 +179,12 @@ func (c *Conn) gone() error {
 // register makes a request known as in flight.
 func (c *Conn) register(ctx context.Context, call *Call, method, name string) (*pendingCall, func(), error) {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &pendingCall{id: c.ids.Add(1), call: call, method: method, name: name, answer: make(chan wire.Message, 1), ctx: ctx}
+	p := &pendingCall{id: c.ids.Add(1), call: call, method: method, name: name, answer: make(chan wire.Message, 1), ctx: ctx, cancel: cancel}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		cancel()
-		return nil, nil, &ClosedError{Reason: "the connection to the server was closed"}
+		return nil, nil, closedBy(c.err)
 	}
 	c.pending[p.id] = p
 	return p, func() {

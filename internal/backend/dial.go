@@ -61,11 +61,9 @@ func dialStdio(ctx context.Context, spec Spec, opt Options) (*Conn, error) {
 
 func open(spec Spec, opt Options) (*Conn, error) {
 	c := newConn(spec, opt)
-	s, err := startProcess(c)
-	if err != nil {
+	if err := startProcess(c); err != nil {
 		return nil, err
 	}
-	c.tr = s
 	return c, nil
 }
 

@@ -213,6 +213,8 @@ func (c *Conn) ask(p *pendingCall, m wire.Message) {
 			c.respond(wire.NewResult([]byte(id), []byte(`{"action":"cancel"}`)))
 		case err != nil:
 			c.refuse(m, wire.CodeInternal, "the client did not answer: "+err.Error())
+		case !answer.ID.OK():
+			c.refuse(m, wire.CodeInternal, "the client's answer names no request")
 		default:
 			c.respond(wire.Splice(nil, answer.Raw, []wire.Edit{{Span: answer.ID, Text: []byte(id)}}))
 		}

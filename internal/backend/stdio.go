@@ -54,24 +54,24 @@ type stdio struct {
 }
 
 // startProcess starts the Server's process in a group of its own.
-func startProcess(c *Conn) (*stdio, error) {
+func startProcess(c *Conn) error {
 	cmd, err := command(c.spec)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	inR, inW, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	outR, outW, err := os.Pipe()
 	if err != nil {
 		closeAll(inR, inW)
-		return nil, err
+		return err
 	}
 	errR, errW, err := os.Pipe()
 	if err != nil {
 		closeAll(inR, inW, outR, outW)
-		return nil, err
+		return err
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = inR, outW, errW
 	ownGroup(cmd)
@@ -79,16 +79,17 @@ func startProcess(c *Conn) (*stdio, error) {
 	closeAll(inR, outW, errW)
 	if err != nil {
 		closeAll(inW, outR, errR)
-		return nil, &DialError{Reason: "the command " + c.spec.Command + " could not be started", Err: err}
+		return &DialError{Reason: "the command " + c.spec.Command + " could not be started", Err: err}
 	}
 	s := &stdio{c: c, cmd: cmd, in: inW, out: outR, ended: make(chan struct{}), wake: make(chan struct{}, 1)}
+	c.tr = s // before anything can arrive that wants an answer
 	s.errors.Add(1)
 	read := make(chan struct{})
 	go s.readErrors(errR)
 	go s.readOutput(read)
 	go s.writeInput()
 	go s.wait(errR, read)
-	return s, nil
+	return nil
 }
 
 func closeAll(files ...*os.File) {
