@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"encoding/json"
+
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 // Capabilities is what a client can be asked by a Server.
@@ -16,41 +18,30 @@ type Capabilities struct {
 // FullProfile declares everything that the gateway can relay to some client.
 const FullProfile = `{"elicitation":{},"roots":{},"sampling":{}}`
 
-// ParseCapabilities reads a ClientCapabilities object; what is no object declares nothing.
+// ParseCapabilities reads a ClientCapabilities object. What is no object, or is there twice, or is spelt
+// otherwise, declares nothing.
 func ParseCapabilities(raw []byte) Capabilities {
-	var c struct {
-		Roots    *map[string]json.RawMessage `json:"roots"`
-		Sampling *struct {
-			Tools   *json.RawMessage `json:"tools"`
-			Context *json.RawMessage `json:"context"`
-		} `json:"sampling"`
-		Elicitation *struct {
-			Form *json.RawMessage `json:"form"`
-			URL  *json.RawMessage `json:"url"`
-		} `json:"elicitation"`
-	}
 	caps := Capabilities{Raw: raw}
-	if len(raw) == 0 || json.Unmarshal(raw, &c) != nil {
+	if wire.Valid(raw) != nil {
 		return caps
 	}
-	caps.Roots, caps.Sampling, caps.Elicitation = c.Roots != nil, c.Sampling != nil, c.Elicitation != nil
-	type object map[string]any
-	profile := object{}
-	if caps.Roots {
-		profile["roots"] = object{}
+	profile := map[string]map[string]struct{}{}
+	declare := func(kind string, parts ...string) bool {
+		at, ok := object(raw, whole(raw), kind)
+		if !ok {
+			return false
+		}
+		profile[kind] = map[string]struct{}{}
+		for _, part := range parts {
+			if _, ok := object(raw, at, part); ok {
+				profile[kind][part] = struct{}{}
+			}
+		}
+		return true
 	}
-	if caps.Sampling {
-		s := object{}
-		mark(s, "tools", c.Sampling.Tools)
-		mark(s, "context", c.Sampling.Context)
-		profile["sampling"] = s
-	}
-	if caps.Elicitation {
-		e := object{}
-		mark(e, "form", c.Elicitation.Form)
-		mark(e, "url", c.Elicitation.URL)
-		profile["elicitation"] = e
-	}
+	caps.Roots = declare("roots")
+	caps.Sampling = declare("sampling", "tools", "context")
+	caps.Elicitation = declare("elicitation", "form", "url")
 	if len(profile) > 0 {
 		text, _ := json.Marshal(profile) // maps of maps always marshal, with sorted keys
 		caps.profile = string(text)
@@ -58,10 +49,10 @@ func ParseCapabilities(raw []byte) Capabilities {
 	return caps
 }
 
-func mark(into map[string]any, name string, declared *json.RawMessage) {
-	if declared != nil {
-		into[name] = map[string]any{}
-	}
+// object is the only member of this name, where it is an object.
+func object(raw []byte, obj wire.Span, name string) (wire.Span, bool) {
+	at, ok := single(raw, obj, name)
+	return at, ok && raw[at.Start] == '{'
 }
 
 // Profile is the canonical JSON of the kinds that matter to a Server; "" where there are none. Clients of the

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -46,14 +47,19 @@ func safeHeader(v string) bool {
 	return true
 }
 
-// DecodeHeader reads a value that EncodeHeader wrote.
+// DecodeHeader reads a value that EncodeHeader wrote. Only the exact markers count; what merely resembles
+// them is the value itself.
 func DecodeHeader(v string) (string, error) {
 	v = strings.Trim(v, " \t")
-	if len(v) < len(encodedPrefix)+len(encodedSuffix) || !strings.EqualFold(v[:len(encodedPrefix)], encodedPrefix) || !strings.HasSuffix(v, encodedSuffix) {
+	inner, ok := strings.CutPrefix(v, encodedPrefix)
+	if !ok {
 		return v, nil
 	}
-	b, err := base64.StdEncoding.DecodeString(v[len(encodedPrefix) : len(v)-len(encodedSuffix)])
-	if err != nil {
+	if inner, ok = strings.CutSuffix(inner, encodedSuffix); !ok {
+		return v, nil
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(inner)
+	if err != nil || strings.ContainsAny(inner, "\r\n") {
 		return "", errors.New("the value is marked as base64 and is none")
 	}
 	if !utf8.Valid(b) {
@@ -62,29 +68,50 @@ func DecodeHeader(v string) (string, error) {
 	return string(b), nil
 }
 
-// SameHeader says whether a header that was sent carries the value that the body gives. Numbers are compared
-// as numbers.
+// SameHeader says whether a header that was sent carries the value that the body gives, when nothing is known
+// of its type: numbers are compared as numbers. ParamHeader.Same is exact for text.
 func SameHeader(sent, want string) bool {
+	return sameText(sent, want) || sameNumber(sent, want)
+}
+
+func sameText(sent, want string) bool {
+	a, errA := DecodeHeader(sent)
+	b, errB := DecodeHeader(want)
+	return errA == nil && errB == nil && a == b
+}
+
+// sameNumber compares the numbers that a double holds exactly.
+func sameNumber(sent, want string) bool {
 	a, err := DecodeHeader(sent)
-	if err != nil {
+	if err != nil || !jsonNumber(a) || !jsonNumber(want) {
 		return false
-	}
-	b, err := DecodeHeader(want)
-	if err != nil {
-		return false
-	}
-	if a == b {
-		return true
 	}
 	x, errX := strconv.ParseFloat(a, 64)
-	y, errY := strconv.ParseFloat(b, 64)
-	return errX == nil && errY == nil && x == y && math.Abs(x) <= 1<<53
+	y, errY := strconv.ParseFloat(want, 64)
+	return errX == nil && errY == nil && x == y && math.Abs(x) <= maxSafeInteger
 }
+
+func jsonNumber(s string) bool {
+	return s != "" && (s[0] == '-' || s[0] >= '0' && s[0] <= '9') && wire.Valid([]byte(s)) == nil
+}
+
+// maxSafeInteger is the largest integer below which a double holds every one.
+const maxSafeInteger = 1<<53 - 1
 
 // ParamHeader is one argument of a tool that is repeated in a header.
 type ParamHeader struct {
 	Header string   // canonical, with its prefix
 	Path   []string // of property names, from the arguments inwards
+	Type   string   // of the property: string, integer, number or boolean
+}
+
+// Same says whether the header that was sent carries want, which Value gave. Numbers are compared as numbers:
+// 42 and 42.0 agree. Text is compared as text: "1" and "1.0" are different names of things.
+func (h ParamHeader) Same(sent, want string) bool {
+	if sameText(sent, want) {
+		return true
+	}
+	return (h.Type == "integer" || h.Type == "number") && sameNumber(sent, want)
 }
 
 // ParamHeaders reads the x-mcp-header annotations of a tool's inputSchema. An error means that the tool's
@@ -94,7 +121,7 @@ func ParamHeaders(inputSchema []byte) ([]ParamHeader, error) {
 		return nil, nil
 	}
 	var found []ParamHeader
-	err := walkSchema(inputSchema, wire.Span{Start: 0, End: len(inputSchema)}, nil, &found)
+	err := walkSchema(inputSchema, whole(inputSchema), nil, &found)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +165,9 @@ func walkSchema(raw []byte, schema wire.Span, path []string, found *[]ParamHeade
 // subschema says whether a keyword holds schemas, as opposed to data that may look like one.
 func subschema(keyword string) bool {
 	switch keyword {
-	case "items", "prefixItems", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "additionalProperties",
-		"patternProperties", "$defs", "definitions", "dependentSchemas", "contains", "propertyNames":
+	case "items", "prefixItems", "additionalItems", "unevaluatedItems", "contains", "additionalProperties",
+		"unevaluatedProperties", "patternProperties", "propertyNames", "dependentSchemas", "dependencies",
+		"anyOf", "oneOf", "allOf", "not", "if", "then", "else", "$defs", "definitions":
 		return true
 	}
 	return false
@@ -162,27 +190,29 @@ func annotation(raw []byte, schema, value wire.Span, path []string) (ParamHeader
 	if err := wire.Find(raw, schema, []string{"type"}, kind[:]); err != nil {
 		return ParamHeader{}, err
 	}
-	switch t, _ := wire.String(raw, kind[0]); t {
+	t, _ := wire.String(raw, kind[0])
+	switch t {
 	case "string", "integer", "boolean":
+	case "number": // beyond the specification's list; the conformance suite and the TypeScript SDK mirror it
 	default:
-		return ParamHeader{}, fmt.Errorf("x-mcp-header %q is on a property that is not of type string, integer or boolean", name)
+		return ParamHeader{}, fmt.Errorf("x-mcp-header %q is on a property that is not of type string, integer, number or boolean", name)
 	}
-	return ParamHeader{Header: textproto.CanonicalMIMEHeaderKey(paramPrefix + name), Path: path}, nil
+	return ParamHeader{Header: textproto.CanonicalMIMEHeaderKey(paramPrefix + name), Path: path, Type: t}, nil
 }
 
 func tokenChar(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// Value is the header's text for these arguments. False: the argument is absent or null and so is the header.
+// Value is the header's text for these arguments, which are valid JSON. False: there is no header, since the
+// argument is absent, null, given twice, or no plain value. An empty text is a value like any other.
 func (h ParamHeader) Value(args []byte) (string, bool) {
-	at := wire.Span{Start: 0, End: len(args)}
+	at := whole(args)
 	for _, name := range h.Path {
-		var found [1]wire.Span
-		if err := wire.Find(args, at, []string{name}, found[:]); err != nil || !found[0].OK() {
+		var ok bool
+		if at, ok = single(args, at, name); !ok {
 			return "", false
 		}
-		at = found[0]
 	}
 	if !at.OK() {
 		return "", false
@@ -193,8 +223,42 @@ func (h ParamHeader) Value(args []byte) (string, bool) {
 		return EncodeHeader(s), ok
 	case 'n', '{', '[':
 		return "", false
+	case 't', 'f':
+		return string(args[at.Start:at.End]), true
 	}
-	return string(args[at.Start:at.End]), true
+	return number(string(args[at.Start:at.End])), true
+}
+
+// number writes integers as decimal digits, whichever way JSON wrote them (4.2e1), and leaves the rest.
+func number(s string) string {
+	if !strings.ContainsAny(s, ".eE") {
+		return s
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > maxSafeInteger {
+		return s
+	}
+	return strconv.FormatInt(int64(f), 10)
+}
+
+// single is the value of the only member of this name. Unlike wire.Find it lets others differ by case alone:
+// a tool may well have the arguments n and N.
+func single(raw []byte, obj wire.Span, name string) (at wire.Span, ok bool) {
+	for n, v := range wire.Members(raw, obj) {
+		if n != name {
+			continue
+		}
+		if ok {
+			return wire.Span{}, false
+		}
+		at, ok = v, true
+	}
+	return at, ok
+}
+
+// whole is the span of a value that may have blanks before it.
+func whole(raw []byte) wire.Span {
+	return wire.Span{Start: len(raw) - len(bytes.TrimLeft(raw, " \t\r\n")), End: len(raw)}
 }
 
 // ValidToolHeaders checks the x-mcp-header annotations of a tool as it was listed.
@@ -206,7 +270,7 @@ func ValidToolHeaders(tool []byte) error {
 // ToolHeaders is ParamHeaders of a tool as it was listed.
 func ToolHeaders(tool []byte) ([]ParamHeader, error) {
 	var schema [1]wire.Span
-	if err := wire.Find(tool, wire.Span{Start: 0, End: len(tool)}, []string{"inputSchema"}, schema[:]); err != nil {
+	if err := wire.Find(tool, whole(tool), []string{"inputSchema"}, schema[:]); err != nil {
 		return nil, err
 	}
 	if !schema[0].OK() {

@@ -1,6 +1,11 @@
 package protocol
 
-import "github.com/mcpmux/mcpmux/internal/mcpmux"
+import (
+	"net/http"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/wire"
+)
 
 // Method is what the gateway must know of an MCP method.
 type Method struct {
@@ -38,7 +43,8 @@ var methods = map[string]*Method{
 	"completion/complete":      {Name: "completion/complete", Target: "ref", Modern: true, Legacy: true},
 }
 
-// Lookup finds a request method in the table of both eras.
+// Lookup finds a request method in the table of both eras. The methods of extensions (tasks/get and the like)
+// are not in it: the gateway knows no rule for them, and forwards them where only one Server can be meant.
 func Lookup(method string) (*Method, bool) {
 	m, ok := methods[method]
 	return m, ok
@@ -72,20 +78,21 @@ func ListMember(kind mcpmux.FeatureKind) string {
 	return "tools"
 }
 
-// HTTPStatus is the status of an error that a JSON-RPC response carries. Up to 2025-11-25 it is always 200.
-// From 2026-07-28 an unknown method is 404 and the envelope's errors are 400; what the application says stays
-// 200, since clients of both eras take any other 400 for a server of the old one.
+// HTTPStatus is the status of a JSON-RPC error response of this code. Up to 2025-11-25 it is always 200. From
+// 2026-07-28 an unknown method is 404 and the errors that this revision defines are 400. Everything else is
+// 200: clients of both eras take another 400 for a server of the old one. Who refuses a request for its
+// envelope (no JSON, no _meta) answers 400 without asking here, for the same code may come from a tool.
 func HTTPStatus(code int, modern bool) int {
 	if !modern {
-		return 200
+		return http.StatusOK
 	}
 	switch code {
-	case -32601:
-		return 404
-	case -32020, -32021, -32022:
-		return 400
+	case wire.CodeMethodNotFound:
+		return http.StatusNotFound
+	case wire.CodeHeaderMismatch, wire.CodeMissingCapability, wire.CodeUnsupportedVersion:
+		return http.StatusBadRequest
 	}
-	return 200
+	return http.StatusOK
 }
 
 // LogLevel is the rank of a log level, debug 0 to emergency 7 (RFC 5424 §6.2.1).
