@@ -60,14 +60,14 @@ type ServerPatch struct {
 	// Values replaces all values. Put then sets single ones, and Drop removes some by kind and name.
 	Values *[]Value    `json:"values,omitempty"`
 	Put    []Value     `json:"put,omitempty"`
-	Drop   []ValueName `json:"drop,omitempty"`
+	Drop   []ValueRef `json:"drop,omitempty"`
 	// Prefix and IdleTimeout are JSON: null puts the default back.
 	Prefix      json.RawMessage `json:"prefix,omitempty"`
 	IdleTimeout json.RawMessage `json:"idle_timeout,omitempty"`
 }
 
-// ValueName names one value of a Server.
-type ValueName struct {
+// ValueRef names one value of a Server.
+type ValueRef struct {
 	Kind mcpmux.ValueKind `json:"kind"`
 	Name string           `json:"name"`
 }

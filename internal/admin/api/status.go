@@ -15,15 +15,16 @@ const (
 // Status is what runs and what needs attention.
 type Status struct {
 	Gateway string `json:"gateway"`
-	// ConnectedServers, Servers, RegisteredClients and Spaces are counts over all Spaces. Idle Servers count
-	// as connected: the next request reaches them.
+	// The counts are over all Spaces. A Server whose connection was closed for want of use is idle, not
+	// connected; the next request connects it.
 	ConnectedServers  int    `json:"connected_servers"`
+	IdleServers       int    `json:"idle_servers"`
 	RegisteredClients int    `json:"registered_clients"`
 	Servers           int    `json:"servers"`
 	Spaces            int    `json:"spaces"`
 	ActiveSpace       string `json:"active_space"`
 	GatewayAddr       string `json:"gateway_addr"`
-	// GatewayURL is the MCP endpoint; mcp_url.
+	// GatewayURL is the MCP endpoint.
 	GatewayURL    string     `json:"mcp_url"`
 	DashboardAddr string     `json:"dashboard_addr"`
 	DashboardURL  string     `json:"dashboard_url"`

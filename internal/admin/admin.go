@@ -1,0 +1,112 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/store"
+)
+
+// Servers is what runs, as this package asks it. Its methods return at once.
+type Servers interface {
+	Status(mcpmux.ServerID) mcpmux.ServerStatus
+	Restart(mcpmux.ServerID) error
+	// Logs is the last tail lines, oldest first.
+	Logs(id mcpmux.ServerID, tail int) []api.LogLine
+	// Follow is Logs and, without a gap, a channel of all later lines, until stop is called.
+	Follow(id mcpmux.ServerID, tail int) (lines []api.LogLine, more <-chan api.LogLine, stop func())
+}
+
+// Gateway is the gateway, as this package commands it.
+type Gateway interface {
+	Start(context.Context) error
+	Stop(context.Context) error
+	Running() bool
+	// Addr is host:port of the listener, or of where it would be.
+	Addr() string
+	// Call makes a request as a Client, "" being one that has everything in the active Space, and answers
+	// the JSON-RPC response.
+	Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error)
+}
+
+// Config is what an Admin needs. Log, Wait and Now may be nil.
+type Config struct {
+	Store   *store.Store
+	Servers Servers
+	Gateway Gateway
+	// Wait returns once the revision is applied to everything that runs.
+	Wait func(ctx context.Context, revision int64) error
+	// NewKey makes an access key: the key itself, and what is kept of it.
+	NewKey  func() (key, hint string, hash [32]byte)
+	Process func() api.Process
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Admin serves the admin API.
+type Admin struct {
+	cfg    Config
+	log    *slog.Logger
+	routes []route
+	mux    *http.ServeMux
+	logins *logins
+	events *events
+
+	// turn is held while Changes are read and broadcast; it guards the following.
+	turn sync.Mutex
+	// base is the revision up to which Changes were broadcast; begun says that there is one.
+	base      int64
+	begun     bool
+	questions []api.Question
+}
+
+// New makes an Admin.
+func New(cfg Config) (*Admin, error) {
+	if cfg.Store == nil || cfg.Servers == nil || cfg.Gateway == nil || cfg.NewKey == nil || cfg.Process == nil {
+		return nil, errors.New("admin: Store, Servers, Gateway, NewKey and Process are required")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Wait == nil {
+		cfg.Wait = func(context.Context, int64) error { return nil }
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	a := &Admin{cfg: cfg, log: cfg.Log, events: newEvents(), logins: newLogins(cfg.Store.Install(), cfg.Now)}
+	a.routes = table()
+	a.mux = a.serveMux()
+	return a, nil
+}
+
+// Close ends every event stream, and lets no new one begin. What else the API does goes on.
+func (a *Admin) Close() { a.events.close() }
+
+// Socket serves the API to whoever can open the control socket.
+func (a *Admin) Socket() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		a.mux.ServeHTTP(w, r)
+	})
+}
+
+// settled waits until a write is applied and reads the state that came of it. Revision 0 is a write that
+// found nothing to do.
+func (a *Admin) settled(ctx context.Context, revision int64, err error) (*mcpmux.State, error) {
+	if err != nil {
+		return nil, err
+	}
+	if revision > 0 {
+		if err := a.cfg.Wait(ctx, revision); err != nil {
+			return nil, err
+		}
+	}
+	return a.cfg.Store.Load(ctx)
+}

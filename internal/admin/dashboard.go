@@ -1,0 +1,59 @@
+package admin
+
+import (
+	"net/http"
+	"strings"
+)
+
+// pageHeaders are those of every answer on the dashboard's address. The page loads nothing from elsewhere,
+// runs no inline script, and is in nobody's frame.
+var pageHeaders = map[string]string{
+	"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+		"font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'",
+	"X-Frame-Options":              "DENY",
+	"X-Content-Type-Options":       "nosniff",
+	"Referrer-Policy":              "no-referrer",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+// Dashboard serves the page, /session where it logs in, and the API to whoever is logged in.
+func (a *Admin) Dashboard(static http.Handler) http.Handler {
+	api := a.loggedIn(a.Socket())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range pageHeaders {
+			w.Header().Set(name, value)
+		}
+		switch path := r.URL.Path; {
+		case path == "/session":
+			a.serveSession(w, r)
+		case path == "/api" || strings.HasPrefix(path, "/api/"):
+			w.Header().Set("Cache-Control", "no-store")
+			api.ServeHTTP(w, r)
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			a.fail(w, r, badForm(http.StatusMethodNotAllowed, "pages are only read"))
+		default:
+			w.Header().Set("Cache-Control", "no-cache") // asked for anew, so that an upgrade is seen
+			static.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (a *Admin) serveSession(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	var err error
+	switch r.Method {
+	case http.MethodPost:
+		err = a.login(w, r)
+	case http.MethodDelete:
+		err = a.logout(w, r)
+	default:
+		w.Header().Set("Allow", "DELETE, POST")
+		err = badForm(http.StatusMethodNotAllowed, "/session takes POST and DELETE")
+	}
+	if err != nil {
+		a.fail(w, r, err)
+	}
+}

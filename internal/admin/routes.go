@@ -1,0 +1,93 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+
+	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/store"
+)
+
+// table is every route of the API. The mux and the OpenAPI document are made of it, so they agree.
+func table() []route {
+	inSpace := param{"space", "string", "Name of the Space; absent, the active one."}
+	asClient := param{"client", "string", "Name of a client; absent, everything in the active Space is visible."}
+	followed := param{"follow", "boolean", "1 answers with a stream of events that does not end."}
+	const put, patch, del, create = http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost
+	return []route{
+		get("/status", "What runs and what needs attention.", (*Admin).status),
+		get("/doctor", "What is wrong, and what to do about it.", (*Admin).doctor),
+		get("/version", "The version of the daemon.", (*Admin).version),
+		get("/openapi.json", "This document.", (*Admin).openAPI),
+		streams("/events", "What happens, as it happens.", nil, (*Admin).streamEvents,
+			"ready (the revision that the stream begins after), change (a Change, with its revision as id), server (the state of a Server), gateway (running or not), question (the open questions)"),
+		post("/gateway/start", "Start the gateway; started already, it stays as it is.", (*Admin).startGateway),
+		post("/gateway/stop", "Stop the gateway and every server.", (*Admin).stopGateway),
+		post("/gateway/restart", "Stop and start the gateway.", (*Admin).restartGateway),
+
+		get("/spaces", "The Spaces.", (*Admin).listSpaces),
+		send(create, "/spaces", "Make a Space.", (*Admin).createSpace),
+		get("/spaces/{name}", "One Space.", (*Admin).showSpace),
+		send(patch, "/spaces/{name}", "Give a Space another name.", (*Admin).renameSpace),
+		row(del, "/spaces/{name}", "Delete a Space with everything in it.", (*Admin).deleteSpace),
+		post("/spaces/{name}/activate", "Make a Space the active one.", (*Admin).activateSpace),
+
+		get("/servers", "The servers of a Space.", (*Admin).listServers, inSpace),
+		send(create, "/servers", "Install a server.", (*Admin).createServer, inSpace),
+		get("/servers/{alias}", "One server.", (*Admin).showServer, inSpace),
+		send(patch, "/servers/{alias}", "Change a server.", (*Admin).patchServer, inSpace),
+		row(del, "/servers/{alias}", "Remove a server with its values.", (*Admin).deleteServer, inSpace),
+		post("/servers/{alias}/enable", "Switch a server on.", switchServer(true), inSpace),
+		post("/servers/{alias}/disable", "Switch a server off.", switchServer(false), inSpace),
+		post("/servers/{alias}/restart", "Connect a server anew.", (*Admin).restartServer, inSpace),
+		post("/servers/{alias}/login", "Begin a login to a server.", (*Admin).loginServer, inSpace),
+		post("/servers/{alias}/logout", "Forget the login to a server.", (*Admin).logoutServer, inSpace),
+		get("/servers/{alias}/features", "What a server offered when last asked.", (*Admin).listFeatures, inSpace),
+		streams("/servers/{alias}/logs", "The last lines of a server's log.", reflect.TypeFor[[]api.LogLine](), (*Admin).serverLogs,
+			"line (a line of the log)", inSpace, param{"tail", "integer", "How many lines; absent, 100."}, followed),
+
+		get("/featuresets", "The FeatureSets of a Space.", (*Admin).listSets, inSpace),
+		send(create, "/featuresets", "Make an empty FeatureSet.", (*Admin).createSet, inSpace),
+		get("/featuresets/{name}", "One FeatureSet.", (*Admin).showSet, inSpace),
+		row(del, "/featuresets/{name}", "Delete a FeatureSet.", (*Admin).deleteSet, inSpace),
+		send(create, "/featuresets/{name}/members", "Add members.", (*Admin).addMembers, inSpace),
+		send(del, "/featuresets/{name}/members", "Take members away.", (*Admin).removeMembers, inSpace),
+
+		get("/clients", "The clients.", (*Admin).listClients),
+		send(create, "/clients", "Make a client with an access key, which is shown this once.", (*Admin).createClient),
+		get("/clients/{name}", "One client.", (*Admin).showClient),
+		row(del, "/clients/{name}", "Remove a client with its keys and grants.", (*Admin).deleteClient),
+		send(put, "/clients/{name}/mode", "Choose how a client's Space is chosen.", (*Admin).setMode),
+		post("/clients/{name}/approve", "Let a client in.", approve(true)),
+		post("/clients/{name}/deny", "Let a client in no longer.", approve(false)),
+		send(create, "/clients/{name}/grants", "Let a client use a FeatureSet.", changeGrant((*store.Store).AddGrant)),
+		send(del, "/clients/{name}/grants", "Take a FeatureSet from a client.", changeGrant((*store.Store).RemoveGrant)),
+		get("/clients/{name}/keys", "A client's access keys.", (*Admin).listKeys),
+		offer(create, "/clients/{name}/keys", "Make an access key, which is shown this once.", (*Admin).createKey),
+		row(del, "/clients/{name}/keys/{id}", "Revoke an access key.", (*Admin).revokeKey),
+		offer(create, "/clients/{name}/keys/{id}/rotate", "Make an access key in place of another.", (*Admin).rotateKey),
+		send(create, "/clients/{name}/switch", "Answer whether a client moves to the active Space.", (*Admin).answerSwitch),
+		get("/clients/{name}/tools", "The tools that a client sees.", (*Admin).clientTools),
+
+		send(create, "/call", "Call a tool; the answer is its result as the server sent it.", (*Admin).call),
+		get("/tools", "The tools that a client sees.", (*Admin).listTools, asClient),
+		get("/settings", "The settings.", (*Admin).listSettings),
+		get("/settings/{key}", "One setting.", (*Admin).showSetting),
+		send(put, "/settings/{key}", "Change a setting.", (*Admin).setSetting),
+		streams("/audit", "The record of requests.", reflect.TypeFor[[]api.Activity](), (*Admin).audit, "activity (one record)",
+			param{"after", "integer", "Only records after the one with this id; absent, the newest."},
+			param{"limit", "integer", "How many records; absent, 100."}, followed),
+		post("/dashboard/ticket", "An address of the dashboard that logs its browser in, once.", (*Admin).ticket),
+	}
+}
+
+// streams makes a row that answers with a stream of events, or where answer is a type, only when asked to.
+func streams(path, doc string, answer reflect.Type, serve func(*Admin, http.ResponseWriter, *http.Request) error, events string, query ...param) route {
+	return route{method: http.MethodGet, path: path, doc: doc, query: query, answer: answer, serve: serve, stream: events}
+}
+
+// openAPI is the document as JSON.
+func (a *Admin) openAPI(*http.Request) (json.RawMessage, error) {
+	return json.Marshal(document(a.routes, a.cfg.Process().Version))
+}

@@ -1,0 +1,198 @@
+package admin
+
+import (
+	"net/http"
+	"runtime"
+
+	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/catalog"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+func (a *Admin) status(r *http.Request) (api.Status, error) {
+	st, err := a.cfg.Store.Load(r.Context())
+	if err != nil {
+		return api.Status{}, err
+	}
+	p := a.cfg.Process()
+	out := api.Status{
+		Gateway: api.GatewayStopped, RegisteredClients: len(st.Clients), Servers: len(st.Servers), Spaces: len(st.Spaces),
+		GatewayAddr: a.cfg.Gateway.Addr(), DashboardAddr: p.DashboardAddr, Version: p.Version, PID: p.PID, StartedAt: p.StartedAt,
+		Secrets: p.Secrets, Warnings: []string{}, Questions: questions(st), Ready: p.Ready, ReadyReason: p.ReadyReason, Sessions: p.Sessions,
+		Statements: a.cfg.Store.Statements(), Revision: st.Revision,
+	}
+	if a.cfg.Gateway.Running() {
+		out.Gateway = api.GatewayRunning
+	}
+	out.GatewayURL = "http://" + out.GatewayAddr + "/mcp"
+	if p.DashboardAddr != "" {
+		out.DashboardURL = "http://" + p.DashboardAddr
+	}
+	if sp, err := findSpace(st, ""); err == nil {
+		out.ActiveSpace = sp.Name
+	}
+	if p.Secrets.Warning != "" {
+		out.Warnings = append(out.Warnings, p.Secrets.Warning)
+	}
+	a.countServers(st, &out)
+	for _, c := range st.Clients {
+		if !c.Approved {
+			out.Warnings = append(out.Warnings, "the client "+c.Name+" is not approved")
+		}
+	}
+	return out, nil
+}
+
+// countServers counts what runs and warns of what does not.
+func (a *Admin) countServers(st *mcpmux.State, out *api.Status) {
+	for i := range st.Servers {
+		srv := &st.Servers[i]
+		switch s := a.cfg.Servers.Status(srv.ID); s.State {
+		case mcpmux.StateConnected:
+			out.ConnectedServers++
+		case mcpmux.StateIdle:
+			out.IdleServers++
+		case mcpmux.StateError, mcpmux.StateLoginRequired:
+			out.Warnings = append(out.Warnings, trouble(st, srv, s))
+		}
+	}
+}
+
+// trouble is what a person is told of a Server that does not work.
+func trouble(st *mcpmux.State, srv *mcpmux.Server, s mcpmux.ServerStatus) string {
+	text := "the server " + srv.Alias + " of the Space " + spaceName(st, srv.Space) + " is in state " + string(s.State)
+	if s.Reason != "" {
+		text += ": " + s.Reason
+	}
+	return text
+}
+
+// questions are the open ones: Clients in mode ask that are not in the active Space.
+func questions(st *mcpmux.State) []api.Question {
+	out := []api.Question{}
+	active, err := findSpace(st, "")
+	if err != nil {
+		return out
+	}
+	for _, c := range st.Clients {
+		if _, ask, _ := catalog.SpaceOf(c, st); ask { // a Space that is gone may be asked about too
+			out = append(out, api.Question{Client: c.Name, From: spaceName(st, c.Space), To: active.Name})
+		}
+	}
+	return out
+}
+
+func (a *Admin) version(*http.Request) (api.Version, error) {
+	return api.Version{Version: a.cfg.Process().Version, Go: runtime.Version()}, nil
+}
+
+// doctor looks at everything once. A check that fails says what to do.
+func (a *Admin) doctor(r *http.Request) (api.Doctor, error) {
+	d := api.Doctor{OK: true}
+	check := func(name string, ok bool, good, bad string) {
+		c := api.Check{Name: name, OK: ok, Message: good}
+		if !ok {
+			c.Message, d.OK = bad, false
+		}
+		d.Checks = append(d.Checks, c)
+	}
+	st, err := a.cfg.Store.Load(r.Context())
+	if err != nil {
+		a.log.Error("doctor", "err", err)
+		check("database", false, "", "it cannot be read; the daemon's log says why")
+		return d, nil
+	}
+	p := a.cfg.Process()
+	check("database", true, "it can be read ("+p.DataDir+")", "")
+	check("secrets", p.Secrets.Source != "locked", "the master key is in: "+p.Secrets.Source, p.Secrets.Warning)
+	if p.Secrets.Source != "locked" && p.Secrets.Warning != "" {
+		check("secrets", false, "", p.Secrets.Warning)
+	}
+	check("gateway", a.cfg.Gateway.Running(), "it listens on "+a.cfg.Gateway.Addr(), "it is stopped; start it with `mcpmux gateway start`")
+	for i := range st.Servers {
+		srv := &st.Servers[i]
+		s := a.cfg.Servers.Status(srv.ID)
+		bad := s.State == mcpmux.StateError || s.State == mcpmux.StateLoginRequired
+		check("server "+srv.Alias, !bad, string(s.State), trouble(st, srv, s)+"; see `mcpmux server logs "+srv.Alias+"`")
+	}
+	for _, c := range st.Clients {
+		_, _, err := catalog.SpaceOf(c, st)
+		if err != nil {
+			check("client "+c.Name, false, "", err.Error())
+		} else {
+			check("client "+c.Name, c.Approved, "approved", "it is not approved; `mcpmux client approve` lets it in")
+		}
+	}
+	return d, nil
+}
+
+func (a *Admin) startGateway(r *http.Request) (api.Status, error) {
+	if err := a.cfg.Gateway.Start(r.Context()); err != nil {
+		return api.Status{}, err
+	}
+	return a.status(r)
+}
+
+func (a *Admin) stopGateway(r *http.Request) (api.Status, error) {
+	if err := a.cfg.Gateway.Stop(r.Context()); err != nil {
+		return api.Status{}, err
+	}
+	return a.status(r)
+}
+
+func (a *Admin) restartGateway(r *http.Request) (api.Status, error) {
+	if err := a.cfg.Gateway.Stop(r.Context()); err != nil {
+		return api.Status{}, err
+	}
+	return a.startGateway(r)
+}
+
+func settingResource(st *mcpmux.State, s mcpmux.Setting) api.Setting {
+	return api.Setting{Key: s.Name, Value: st.Setting(s.Name), Default: s.Default, Description: s.Doc}
+}
+
+func (a *Admin) listSettings(r *http.Request) ([]api.Setting, error) {
+	st, err := a.cfg.Store.Load(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	out := []api.Setting{}
+	for _, s := range mcpmux.Settings() {
+		out = append(out, settingResource(st, s))
+	}
+	return out, nil
+}
+
+func (a *Admin) showSetting(r *http.Request) (api.Setting, error) {
+	s, err := settingNamed(r)
+	if err != nil {
+		return api.Setting{}, err
+	}
+	st, err := a.cfg.Store.Load(r.Context())
+	if err != nil {
+		return api.Setting{}, err
+	}
+	return settingResource(st, s), nil
+}
+
+func settingNamed(r *http.Request) (mcpmux.Setting, error) {
+	s, ok := mcpmux.FindSetting(r.PathValue("key"))
+	if !ok {
+		return s, mcpmux.Errorf(mcpmux.CodeNotFound, "there is no setting %.100q; there %s", r.PathValue("key"),
+			listed(mcpmux.Settings(), func(s mcpmux.Setting) string { return s.Name }))
+	}
+	return s, nil
+}
+
+func (a *Admin) setSetting(r *http.Request, body api.SettingValue) (api.Setting, error) {
+	s, err := settingNamed(r)
+	if err != nil {
+		return api.Setting{}, err
+	}
+	rev, err := a.cfg.Store.SetSetting(r.Context(), s.Name, body.Value)
+	st, err := a.settled(r.Context(), rev, err)
+	if err != nil {
+		return api.Setting{}, err
+	}
+	return settingResource(st, s), nil
+}
