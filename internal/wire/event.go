@@ -41,8 +41,7 @@ func (e *EventReader) Next() (Event, error) {
 	hasData, long := false, false
 	for {
 		line, err := e.readLine()
-		var tooLong *TooLongError
-		if errors.As(err, &tooLong) {
+		if _, tooLong := errors.AsType[*TooLongError](err); tooLong {
 			long = true
 			continue
 		}

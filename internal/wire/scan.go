@@ -173,7 +173,7 @@ func (s *scanner) escape() bool {
 			return s.fail("a \\u escape needs four hexadecimal digits")
 		}
 		for _, c := range s.b[s.pos+1 : s.pos+5] {
-			if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F') {
+			if !hexadecimal(c) {
 				return s.fail("a \\u escape needs four hexadecimal digits")
 			}
 		}
@@ -181,6 +181,10 @@ func (s *scanner) escape() bool {
 		return true
 	}
 	return s.fail("unknown escape in a string")
+}
+
+func hexadecimal(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
 func (s *scanner) object(depth int) bool {
