@@ -25,13 +25,13 @@ func (x *exchange) forward() {
 		x.fail(fail)
 		return
 	}
-	ctx, stop, err := x.callContext()
+	ctx, cancel, err := x.callContext()
 	if err != nil {
 		x.fail(backendFailure(route.Server.Alias, x.method, err))
 		return
 	}
-	defer stop()
-	answer, err := x.call(ctx, route, edits)
+	defer x.endCall(cancel)
+	answer, err := x.call(ctx, cancel, route, edits)
 	if err != nil {
 		fail := backendFailure(route.Server.Alias, x.method, causeOf(ctx, err))
 		x.record(route, begun, fail.code, outcomeOf(ctx))
@@ -128,7 +128,7 @@ func (x *exchange) routeUnknownMethod() (*catalog.Route, []wire.Edit, *rpcError)
 
 // callContext is how long a call may live. A legacy client's call outlives its HTTP request, since up to
 // 2025-11-25 a disconnect is not a cancel; from 2026-07-28 it is (basic/transports §Cancellation).
-func (x *exchange) callContext() (context.Context, func(), error) {
+func (x *exchange) callContext() (context.Context, context.CancelCauseFunc, error) {
 	parent := x.reply.client
 	if !x.modern {
 		parent = context.WithoutCancel(parent)
@@ -140,16 +140,19 @@ func (x *exchange) callContext() (context.Context, func(), error) {
 			return nil, nil, err
 		}
 	}
-	return ctx, func() {
-		if x.sess != nil {
-			x.sess.end(x.rawID())
-		}
-		cancel(nil)
-	}, nil
+	return ctx, cancel, nil
+}
+
+// endCall takes callContext back.
+func (x *exchange) endCall(cancel context.CancelCauseFunc) {
+	if x.sess != nil {
+		x.sess.end(x.rawID())
+	}
+	cancel(nil)
 }
 
 // call takes the Server's connection from the pool and sends the request on it, once.
-func (x *exchange) call(ctx context.Context, route *catalog.Route, edits []wire.Edit) (wire.Message, error) {
+func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, route *catalog.Route, edits []wire.Edit) (wire.Message, error) {
 	scope, exclusive := x.scope(route.Server)
 	lease, err := x.g.cfg.Pool.Acquire(ctx, route.Server.ID, scope, exclusive)
 	if err != nil {
@@ -164,7 +167,7 @@ func (x *exchange) call(ctx context.Context, route *catalog.Route, edits []wire.
 			x.g.cfg.Log.Debug("log level was not accepted", "server", route.Server.Alias, "err", err)
 		}
 	}
-	watch := x.watch(ctx)
+	watch := x.watch(cancel)
 	defer watch.stop()
 	call := backend.Call{
 		Message: x.msg, Edits: edits, Token: x.token, Name: route.Name, Caps: x.caps,
@@ -173,7 +176,7 @@ func (x *exchange) call(ctx context.Context, route *catalog.Route, edits []wire.
 	if lease.Conn.Modern() {
 		call.Header = x.paramHeaders(route)
 	}
-	answer, err := lease.Conn.Call(watch.ctx, &call)
+	answer, err := lease.Conn.Call(ctx, &call)
 	if err != nil && watch.expired() {
 		err = errCallTimeout
 	}
@@ -290,7 +293,7 @@ func (x *exchange) record(route *catalog.Route, begun time.Time, code int, outco
 }
 
 func outcomeOf(ctx context.Context) string {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errCallTimeout) {
 		return "cancelled"
 	}
 	return "error"

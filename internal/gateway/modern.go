@@ -164,7 +164,7 @@ func (x *exchange) checkParamHeaders(r *http.Request) *rpcError {
 		case len(sent) != 1:
 			return mismatch(h.Header + " must be sent exactly once")
 		default:
-			if !protocol.SameHeader(sent[0], want) {
+			if !h.Same(sent[0], want) {
 				return mismatch(h.Header + " is not the argument in the body")
 			}
 		}

@@ -9,8 +9,7 @@ import (
 // watch is the clock of one call: it ends the call after the silence that pool.call_timeout allows, which
 // progress interrupts, and turns the reply into an event stream when the call is quiet for long.
 type watch struct {
-	ctx    context.Context //nolint:containedctx // the call's own, handed to the connection
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc // ends the call
 	x      *exchange
 	timer  *time.Timer
 	begun  time.Time
@@ -20,9 +19,8 @@ type watch struct {
 }
 
 // watch starts the clock. One timer serves both purposes.
-func (x *exchange) watch(ctx context.Context) *watch {
-	w := &watch{x: x, begun: time.Now()}
-	w.ctx, w.cancel = context.WithCancel(ctx)
+func (x *exchange) watch(cancel context.CancelCauseFunc) *watch {
+	w := &watch{x: x, cancel: cancel, begun: time.Now()}
 	first := quiet
 	if t := x.snap.callTimeout; t > 0 && t < first {
 		first = t
@@ -40,7 +38,7 @@ func (w *watch) tick() {
 	}
 	if timeout > 0 && silent >= timeout {
 		w.late.Store(true)
-		w.cancel()
+		w.cancel(errCallTimeout)
 		return
 	}
 	next := timeout - silent
@@ -59,7 +57,4 @@ func (w *watch) alive() { w.last.Store(int64(time.Since(w.begun))) }
 
 func (w *watch) expired() bool { return w.late.Load() }
 
-func (w *watch) stop() {
-	w.timer.Stop()
-	w.cancel()
-}
+func (w *watch) stop() { w.timer.Stop() }

@@ -1,0 +1,329 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/mcpmux/mcpmux/internal/authserver"
+	"github.com/mcpmux/mcpmux/internal/backend"
+	"github.com/mcpmux/mcpmux/internal/gateway"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/secret"
+	"github.com/mcpmux/mcpmux/internal/store"
+	"github.com/mcpmux/mcpmux/internal/supervisor"
+)
+
+const (
+	// seenEvery is how often the times at which clients were last seen are written.
+	seenEvery = 15 * time.Second
+
+	// sweepEvery is how often what is too old is removed.
+	sweepEvery = 5 * time.Minute
+)
+
+// daemon is the running parts.
+type daemon struct {
+	opt     Options
+	log     *slog.Logger
+	level   *slog.LevelVar
+	store   *store.Store
+	key     secret.Source
+	keyErr  error // why values cannot be opened
+	verify  *authserver.Verifier
+	seen    *authserver.LastSeen
+	super   *supervisor.Supervisor
+	gateway *gateway.Gateway
+	front   *front
+	ledger  *ledger
+	follow  *follower
+	desk    *desk
+	begun   time.Time
+	demoKey string
+}
+
+// Run builds everything, runs it until ctx ends, and closes it in reverse order.
+func Run(ctx context.Context, opt Options) (err error) {
+	if opt.Demo {
+		dir, err := os.MkdirTemp("", "mcpmux-demo-")
+		if err != nil {
+			return err
+		}
+		opt.DataDir = dir
+		defer func() { _ = os.RemoveAll(dir) }() // a throw-away folder
+	}
+	if err := prepareDataDir(opt.DataDir); err != nil {
+		return err
+	}
+	unlock, err := lock(opt.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	d := &daemon{opt: opt, level: new(slog.LevelVar), begun: time.Now()}
+	d.log = opt.logger(d.level)
+	if err := d.openStore(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.store.Close()) }()
+	if opt.Demo {
+		if d.demoKey, err = setUpDemo(ctx, d.store); err != nil {
+			return fmt.Errorf("set up the demo: %w", err)
+		}
+	}
+	return d.run(ctx)
+}
+
+// lock makes this the only daemon on the data folder. The kernel lifts it however the process ends.
+func lock(dir string) (unlock func(), err error) {
+	l := flock.New(filepath.Join(dir, "daemon.lock"))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	if !ok {
+		return nil, mcpmux.Errorf(mcpmux.CodeConflict, "another McpMux is running on the data folder %s; stop it, or choose another folder with --data-dir", dir)
+	}
+	return func() { _ = l.Unlock() }, nil // the process is ending
+}
+
+// openStore opens the database and the key to its values. Without the key everything runs that needs no
+// secret.
+func (d *daemon) openStore(ctx context.Context) error {
+	st, err := store.Open(ctx, filepath.Join(d.opt.DataDir, "mcpmux.db"), d.log)
+	if err != nil {
+		return err
+	}
+	d.store = st
+	if err := d.unlock(ctx); err != nil {
+		return errors.Join(err, st.Close())
+	}
+	return nil
+}
+
+func (d *daemon) unlock(ctx context.Context) error {
+	sealed, err := d.store.SealedExists(ctx)
+	if err != nil {
+		return err
+	}
+	key, err := secret.OpenKey(ctx, secret.KeyOptions{
+		DataDir: d.opt.DataDir, Install: d.store.Install(), SealedExists: sealed,
+		RequireKeychain: d.opt.RequireKeychain, Getenv: os.Getenv, Fits: d.store.Fits,
+	})
+	switch {
+	case errors.Is(err, secret.ErrKeychainRequired):
+		return err
+	case err != nil:
+		d.keyErr = err
+		d.log.Error("stored values are locked", "err", err)
+		return nil
+	}
+	box, err := secret.NewBox(key.Key)
+	if err != nil {
+		return err
+	}
+	d.key = key
+	if key.Warning != "" {
+		d.log.Warn("master key", "source", key.Kind, "warning", key.Warning)
+	}
+	return d.store.Unlock(box)
+}
+
+// run wires the parts and runs them. It is the one place where they all meet.
+func (d *daemon) run(ctx context.Context) (err error) {
+	d.verify = authserver.NewVerifier(time.Now)
+	d.seen = authserver.NewLastSeen(time.Now)
+	d.ledger = newLedger(d.store.AppendActivity, d.log)
+	clientInfo := []byte(`{"name":"mcpmux","title":"McpMux","version":"` + d.opt.Version + `"}`)
+
+	d.super, err = supervisor.New(supervisor.Config{
+		Options: backend.Options{ClientInfo: clientInfo, Log: d.log, Transport: backend.NewTransport()},
+		Values:  d.values,
+		Save: func(ctx context.Context, id mcpmux.ServerID, about mcpmux.About, features []mcpmux.Feature) error {
+			_, err := d.store.SaveAbout(ctx, id, about, features)
+			return err
+		},
+		MarkInteractive: func(ctx context.Context, id mcpmux.ServerID) error {
+			_, err := d.store.MarkInteractive(ctx, id)
+			return err
+		},
+		LogDir:   filepath.Join(d.opt.DataDir, "logs"),
+		Log:      d.log,
+		Updated:  func(id mcpmux.ServerID, uri string, raw []byte) { d.gateway.Updated(id, uri, raw) },
+		Reopened: func(id mcpmux.ServerID) { d.gateway.Reopened(id) },
+		OnStatus: func(id mcpmux.ServerID, st mcpmux.ServerStatus) { d.desk.serverStatus(id, st) },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.super.Close()) }()
+
+	d.front = &front{supervisor: d.super, log: d.log, changed: func(running bool) { d.desk.gatewayChanged(running) }}
+	d.gateway, err = gateway.New(gateway.Config{
+		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
+		Record: d.ledger.record, Version: d.opt.Version, Log: d.log,
+	})
+	if err != nil {
+		return err
+	}
+	d.front.gateway = d.gateway
+	d.follow = newFollower(d.store.Load, d.store.Changed(), d.apply, d.log)
+	if d.desk, err = newDesk(d); err != nil {
+		return err
+	}
+	d.front.health = health(d.desk.ready)
+	d.front.other = d.desk.origins
+	if err := d.follow.once(ctx); err != nil {
+		return fmt.Errorf("load the state: %w", err)
+	}
+	return d.live(ctx)
+}
+
+// live opens what people and clients reach, and keeps the house until ctx ends.
+func (d *daemon) live(ctx context.Context) (err error) {
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var tasks sync.WaitGroup
+	defer func() { stop(); tasks.Wait() }()
+	for _, task := range []func(context.Context){d.follow.run, d.ledger.run, d.keepHouse} {
+		tasks.Go(func() { task(inner) })
+	}
+	st, err := d.store.Load(ctx)
+	if err != nil {
+		return err
+	}
+	d.front.addr = first(d.opt.GatewayAddr, st.Setting(mcpmux.SettingGatewayAddr))
+	if err := d.desk.open(ctx, first(d.opt.DashboardAddr, st.Setting(mcpmux.SettingDashboardAddr))); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.desk.close(inner)) }()
+	if st.SettingBool(mcpmux.SettingGatewayAutostart) {
+		if err := d.front.Start(ctx); err != nil {
+			return err
+		}
+	}
+	defer func() { err = errors.Join(err, d.front.Stop(inner)) }()
+	d.announce()
+	<-ctx.Done()
+	fmt.Fprintln(d.opt.Out, "stopping …")
+	return nil
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// announce tells the person at the terminal where everything is.
+func (d *daemon) announce() {
+	out := d.opt.Out
+	gw := "stopped (mcpmux gateway start)"
+	if d.front.Running() {
+		gw = d.front.URL() + "/mcp"
+	}
+	fmt.Fprintf(out, "McpMux %s\n  gateway    %s\n  dashboard  %s\n  data       %s\n", d.opt.Version, gw, d.desk.url(), d.opt.DataDir)
+	if d.key.Warning != "" {
+		fmt.Fprintf(out, "  secrets    %s\n", d.key.Warning)
+	}
+	if d.keyErr != nil {
+		fmt.Fprintf(out, "  secrets    locked: %v\n", d.keyErr)
+	}
+	if d.opt.Demo {
+		tellDemo(out, d.opt.DataDir, d.front.URL(), d.demoKey)
+	}
+	if d.opt.OpenDashboard {
+		d.openDashboard()
+	}
+}
+
+// openDashboard logs a browser in. Where none opens, the address is above and `mcpmux dashboard` helps.
+func (d *daemon) openDashboard() {
+	ticket, err := d.desk.admin.Ticket()
+	if err == nil {
+		err = d.opt.OpenBrowser(ticket.URL)
+	}
+	if err != nil {
+		d.log.Info("no browser was opened", "reason", err.Error())
+	}
+}
+
+// apply hands a new State to everything that follows it: first who may come in, then what runs, then what is
+// shown.
+func (d *daemon) apply(st *mcpmux.State) {
+	if d.opt.LogLevel == "" {
+		d.level.Set(st.SettingLevel(mcpmux.SettingLogLevel))
+	} else if l, err := parseLevel(d.opt.LogLevel); err == nil {
+		d.level.Set(l)
+	}
+	d.verify.Apply(st)
+	d.super.Apply(st)
+	d.gateway.Apply(st)
+	d.desk.applied(st)
+}
+
+// identify is the first step of every request.
+func (d *daemon) identify(authorization string) (gateway.Identity, error) {
+	id, err := d.verify.Verify(authorization)
+	return gateway.Identity{Client: id.Client, Key: id.Key}, err
+}
+
+// values opens a Server's values for the supervisor.
+func (d *daemon) values(ctx context.Context, id mcpmux.ServerID) ([]supervisor.Value, error) {
+	opened, err := d.store.Values(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]supervisor.Value, len(opened))
+	for i, v := range opened {
+		values[i] = supervisor.Value{ValueName: v.ValueName, Text: v.Value.Reveal()}
+	}
+	return values, nil
+}
+
+// keepHouse writes who was seen and removes what is too old.
+func (d *daemon) keepHouse(ctx context.Context) {
+	seen, sweep := time.NewTicker(seenEvery), time.NewTicker(sweepEvery)
+	defer seen.Stop()
+	defer sweep.Stop()
+	for {
+		select {
+		case <-seen.C:
+			d.flushSeen(ctx)
+		case now := <-sweep.C:
+			d.gateway.Sweep(now)
+			d.prune(ctx, now)
+		case <-ctx.Done():
+			d.flushSeen(context.WithoutCancel(ctx))
+			return
+		}
+	}
+}
+
+func (d *daemon) flushSeen(ctx context.Context) {
+	if seen := d.seen.Flush(); len(seen) > 0 {
+		if err := d.store.TouchClients(ctx, seen); err != nil {
+			d.log.Warn("last-seen times were not written", "err", err)
+		}
+	}
+}
+
+func (d *daemon) prune(ctx context.Context, now time.Time) {
+	st, err := d.store.Load(ctx)
+	if err != nil {
+		return
+	}
+	if keep := st.SettingDuration(mcpmux.SettingActivityRetention); keep > 0 {
+		if _, err := d.store.PruneActivity(ctx, now.Add(-keep)); err != nil {
+			d.log.Warn("old activity was not removed", "err", err)
+		}
+	}
+}
+

@@ -1,0 +1,236 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/admin"
+	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/adminclient"
+	"github.com/mcpmux/mcpmux/internal/authserver"
+	"github.com/mcpmux/mcpmux/internal/guard"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/supervisor"
+	"github.com/mcpmux/mcpmux/web"
+)
+
+// desk is where people command the daemon: the admin API on the control socket and, with a credential, on the
+// dashboard's address. It stays up while the gateway is stopped.
+type desk struct {
+	d     *daemon
+	admin *admin.Admin
+
+	// mu guards the following.
+	mu       sync.Mutex
+	listener *guard.Listener
+	servers  []*http.Server
+	served   sync.WaitGroup
+	socket   string
+}
+
+func newDesk(d *daemon) (*desk, error) {
+	k := &desk{d: d}
+	a, err := admin.New(admin.Config{
+		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Wait: d.follow.wait,
+		NewKey: authserver.NewKey, Process: k.process, Log: d.log,
+	})
+	k.admin = a
+	return k, err
+}
+
+// commands is the gateway as the admin API commands it.
+type commands struct{ d *daemon }
+
+func (c commands) Start(ctx context.Context) error { return c.d.front.Start(ctx) }
+func (c commands) Stop(ctx context.Context) error  { return c.d.front.Stop(ctx) }
+func (c commands) Running() bool                   { return c.d.front.Running() }
+func (c commands) Addr() string                    { return c.d.front.Addr() }
+
+// Call makes a request as a client.
+func (c commands) Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error) {
+	if !c.d.front.Running() {
+		return nil, mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway is stopped; start it with `mcpmux gateway start`")
+	}
+	return c.d.gateway.Call(ctx, client, method, params)
+}
+
+// servers is the supervisor as the admin API asks it.
+type servers struct{ *supervisor.Supervisor }
+
+func line(l supervisor.LogLine) api.LogLine {
+	return api.LogLine{At: l.At, Source: l.Source, Level: l.Level, Text: l.Text}
+}
+
+// Logs is the tail of a Server's log.
+func (s servers) Logs(id mcpmux.ServerID, tail int) []api.LogLine {
+	lines := s.Supervisor.Logs(id, tail)
+	out := make([]api.LogLine, len(lines))
+	for i, l := range lines {
+		out[i] = line(l)
+	}
+	return out
+}
+
+// Follow is the tail of a Server's log and what comes after it, until stop.
+func (s servers) Follow(id mcpmux.ServerID, tail int) (lines []api.LogLine, more <-chan api.LogLine, stop func()) {
+	before, ch, end := s.Supervisor.Follow(id, tail)
+	out := make(chan api.LogLine)
+	done := make(chan struct{})
+	go func() {
+		defer close(out)
+		for l := range ch {
+			select {
+			case out <- line(l):
+			case <-done:
+				return
+			}
+		}
+	}()
+	for _, l := range before {
+		lines = append(lines, line(l))
+	}
+	return lines, out, sync.OnceFunc(func() { close(done); end() })
+}
+
+// open opens the dashboard's address and the control socket.
+func (k *desk) open(ctx context.Context, addr string) error {
+	l, err := guard.Listen(ctx, addr)
+	if err != nil {
+		return fmt.Errorf("the dashboard did not start: %w (choose another address with --dashboard-addr)", err)
+	}
+	path, err := adminclient.PrepareSocket(k.d.opt.DataDir)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	socket, err := listenSocket(ctx, path)
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the control socket: %w", err), l.Close())
+	}
+	gate := guard.Guard(guard.Config{Port: l.Port(), Log: k.d.log})
+	dash := guard.Server(gate(k.routes()), k.d.log)
+	ctl := guard.Server(k.admin.Socket(), k.d.log)
+	k.mu.Lock()
+	k.listener, k.servers, k.socket = l, []*http.Server{dash, ctl}, path
+	k.mu.Unlock()
+	k.serve(func() error { return l.Serve(dash) })
+	k.serve(func() error { return ctl.Serve(socket) })
+	return nil
+}
+
+// listenSocket opens a unix socket for its owner alone. A file left by a daemon that was killed is replaced:
+// the lock on the data folder says that nobody else uses it.
+func listenSocket(ctx context.Context, path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.Chmod(path, 0o600)
+}
+
+func (k *desk) serve(run func() error) {
+	k.served.Go(func() {
+		if err := run(); !errors.Is(err, http.ErrServerClosed) {
+			k.d.log.Error("admin listener ended", "err", err)
+		}
+	})
+}
+
+// routes is what the dashboard's listener serves.
+func (k *desk) routes() http.Handler {
+	mux := http.NewServeMux()
+	h := health(k.ready)
+	mux.Handle("GET /healthz", h)
+	mux.Handle("GET /readyz", h)
+	mux.Handle("/", k.admin.Dashboard(http.FileServerFS(web.Files)))
+	return mux
+}
+
+func (k *desk) close(ctx context.Context) error {
+	k.mu.Lock()
+	servers, path := k.servers, k.socket
+	k.mu.Unlock()
+	k.admin.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace/5)
+	defer cancel()
+	for _, s := range servers {
+		if err := s.Shutdown(ctx); err != nil {
+			_ = s.Close() // event streams do not end by themselves
+		}
+	}
+	k.served.Wait()
+	_ = os.Remove(path) // the listener has removed it already, as a rule
+	return nil
+}
+
+func (k *desk) url() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.listener == nil {
+		return ""
+	}
+	return k.listener.URL()
+}
+
+// origins are those of the dashboard's pages, which may call the gateway's health routes.
+func (k *desk) origins() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.listener == nil {
+		return nil
+	}
+	return guard.Origins(k.listener.Port())
+}
+
+// ready says whether enabled Servers have settled.
+func (k *desk) ready() (bool, string) {
+	if !k.d.front.Running() {
+		return false, "the gateway is stopped"
+	}
+	if k.d.keyErr != nil {
+		return false, "stored values are locked: " + k.d.keyErr.Error()
+	}
+	ok, waiting := k.d.super.Settled()
+	if !ok {
+		return false, "still connecting: " + strings.Join(waiting, ", ")
+	}
+	return true, ""
+}
+
+// process is what the API tells of this process.
+func (k *desk) process() api.Process {
+	ready, reason := k.ready()
+	p := api.Process{
+		Version: k.d.opt.Version, PID: os.Getpid(), StartedAt: k.d.begun, DashboardAddr: strings.TrimPrefix(k.url(), "http://"),
+		DataDir: k.d.opt.DataDir, Ready: ready, ReadyReason: reason, Sessions: k.d.gateway.Sessions(),
+		Secrets: api.Secrets{Source: k.d.key.Kind, Warning: k.d.key.Warning},
+	}
+	if k.d.keyErr != nil {
+		p.Secrets = api.Secrets{Source: "locked", Warning: k.d.keyErr.Error()}
+	}
+	return p
+}
+
+func (k *desk) serverStatus(id mcpmux.ServerID, st mcpmux.ServerStatus) {
+	k.admin.Publish("server", map[string]any{"server_id": id, "status": st})
+}
+
+func (k *desk) gatewayChanged(running bool) {
+	k.admin.Publish("gateway", map[string]any{"running": running})
+}
+
+func (k *desk) applied(st *mcpmux.State) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	k.admin.Applied(ctx, st)
+}

@@ -1,0 +1,175 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/authserver"
+	"github.com/mcpmux/mcpmux/internal/gateway"
+	"github.com/mcpmux/mcpmux/internal/guard"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/supervisor"
+)
+
+// shutdownGrace is how long calls in flight may take to finish when the gateway stops.
+const shutdownGrace = 5 * time.Second
+
+// front is the gateway as the user sees it: started or stopped. Started, its listener is open and enabled
+// Servers are connected; stopped, neither is.
+type front struct {
+	addr       string // as asked for; the port may be 0
+	gateway    *gateway.Gateway
+	supervisor *supervisor.Supervisor
+	log        *slog.Logger
+	other      func() []string // origins of the dashboard
+	health     http.Handler
+	changed    func(running bool)
+
+	// turn is held by Start and Stop: one change of mind at a time.
+	turn sync.Mutex
+
+	// mu guards the following.
+	mu       sync.Mutex
+	listener *guard.Listener
+	server   *http.Server
+	served   chan struct{}
+}
+
+// Start opens the listener and connects the Servers. Started already, it does nothing.
+func (f *front) Start(ctx context.Context) error {
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	if f.Running() {
+		return nil
+	}
+	l, err := guard.Listen(ctx, f.addr)
+	if err != nil {
+		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway did not start: %v", err)
+	}
+	srv := guard.Server(guard.Guard(guard.Config{Port: l.Port(), Origins: f.other, Log: f.log})(f.routes(l.URL())), f.log)
+	served := make(chan struct{})
+	f.mu.Lock()
+	f.listener, f.server, f.served = l, srv, served
+	f.mu.Unlock()
+	go func() {
+		defer close(served)
+		if err := l.Serve(srv); !errors.Is(err, http.ErrServerClosed) {
+			f.log.Error("gateway listener ended", "err", err)
+		}
+	}()
+	f.gateway.Resume()
+	f.supervisor.Start()
+	f.log.Info("gateway started", "addr", l.Addr())
+	f.changed(true)
+	return nil
+}
+
+// routes is what the gateway's listener serves.
+func (f *front) routes(origin string) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/mcp", f.gateway.Handler())
+	mux.Handle("/mcp/", f.gateway.Handler())
+	meta := authserver.Metadata(func() string { return origin + "/mcp" })
+	mux.Handle("GET "+authserver.MetadataPath, meta)
+	mux.Handle("GET "+authserver.MetadataPath+"/mcp", meta)
+	mux.Handle("GET /healthz", f.health)
+	mux.Handle("GET /readyz", f.health)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeAnswer(w, http.StatusNotFound, map[string]string{"error": "nothing is here: the MCP endpoint is /mcp"})
+	})
+	return mux
+}
+
+// Stop closes the listener at once, lets calls in flight finish for a while, ends every session and stream,
+// and closes every Server connection.
+func (f *front) Stop(ctx context.Context) error {
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	f.mu.Lock()
+	srv, served := f.server, f.served
+	f.listener, f.server = nil, nil
+	f.mu.Unlock()
+	if srv == nil {
+		return nil
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	f.gateway.Drain()
+	if err := srv.Shutdown(grace); err != nil {
+		_ = srv.Close() // what did not finish in time is cut
+	}
+	<-served
+	f.gateway.Close()
+	err := f.supervisor.Stop(grace)
+	f.log.Info("gateway stopped")
+	f.changed(false)
+	return err
+}
+
+// Running says whether the listener is open.
+func (f *front) Running() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.server != nil
+}
+
+// Addr is host:port of the open listener, else what it would be asked for.
+func (f *front) Addr() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.listener != nil {
+		return f.listener.Addr()
+	}
+	return f.addr
+}
+
+// URL is the origin of the open listener, "" while it is closed.
+func (f *front) URL() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.listener == nil {
+		return ""
+	}
+	return f.listener.URL()
+}
+
+// challenge answers a request whose credential was refused: 401 with the metadata link, or 403 for a Client
+// that is known and not approved (MCP 2025-11-25 basic/authorization §Error Handling, RFC 6750 §3).
+func (f *front) challenge(w http.ResponseWriter, _ *http.Request, err error) {
+	if errors.Is(err, authserver.ErrNotApproved) {
+		writeAnswer(w, http.StatusForbidden, map[string]string{"error": err.Error()})
+		return
+	}
+	authserver.Challenge(w, f.URL()+"/mcp", !errors.Is(err, authserver.ErrNoCredential))
+	writeAnswer(w, http.StatusUnauthorized, map[string]string{"error": err.Error()})
+}
+
+// health serves /healthz (the process is alive) and /readyz (enabled Servers have settled).
+func health(ready func() (bool, string)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" {
+			writeAnswer(w, http.StatusOK, map[string]string{"status": "alive"})
+			return
+		}
+		if ok, reason := ready(); !ok {
+			writeAnswer(w, http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": reason})
+			return
+		}
+		writeAnswer(w, http.StatusOK, map[string]string{"status": "ready"})
+	})
+}
+
+func writeAnswer(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"error":"internal error"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // a client that went away hears nothing
+}

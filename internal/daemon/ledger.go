@@ -1,0 +1,86 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+const (
+	// ledgerEvery is how long records wait to be written together: one transaction for all of them.
+	ledgerEvery = 500 * time.Millisecond
+
+	// ledgerRoom is how many records may wait. A burst beyond it loses records rather than slow down calls.
+	ledgerRoom = 1 << 16
+
+	// ledgerBatch is how many records one transaction writes.
+	ledgerBatch = 4096
+)
+
+// ledger takes the records of requests off the hot path and writes them in batches.
+type ledger struct {
+	write   func(context.Context, []mcpmux.Activity) error
+	log     *slog.Logger
+	in      chan mcpmux.Activity
+	dropped atomic.Int64
+}
+
+func newLedger(write func(context.Context, []mcpmux.Activity) error, log *slog.Logger) *ledger {
+	return &ledger{write: write, log: log, in: make(chan mcpmux.Activity, ledgerRoom)}
+}
+
+// record takes a record without ever blocking.
+func (l *ledger) record(a mcpmux.Activity) {
+	select {
+	case l.in <- a:
+	default:
+		l.dropped.Add(1)
+	}
+}
+
+// run writes until ctx ends, and then what is left.
+func (l *ledger) run(ctx context.Context) {
+	tick := time.NewTicker(ledgerEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			l.flush(ctx)
+		case <-ctx.Done():
+			l.flush(context.WithoutCancel(ctx))
+			return
+		}
+	}
+}
+
+func (l *ledger) flush(ctx context.Context) {
+	if n := l.dropped.Swap(0); n > 0 {
+		l.log.Warn("activity records were dropped", "count", n)
+	}
+	for {
+		batch := l.take()
+		if len(batch) == 0 {
+			return
+		}
+		if err := l.write(ctx, batch); err != nil {
+			l.log.Error("activity was not written", "count", len(batch), "err", err)
+			return
+		}
+	}
+}
+
+func (l *ledger) take() []mcpmux.Activity {
+	var batch []mcpmux.Activity
+	for len(batch) < ledgerBatch {
+		select {
+		case a := <-l.in:
+			batch = append(batch, a)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
