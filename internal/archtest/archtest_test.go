@@ -46,6 +46,7 @@ var arrows = map[string][]string{
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},
 	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "cmd/mcpmux", "e2e", "bench"},
 	"internal/archtest":    {},
+	"web":                  {}, // the dashboard's page
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
 	"e2e":                  {}, // drives the built binary, and knows nothing of its inside
 	"bench":                {}, // likewise

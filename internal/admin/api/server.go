@@ -58,8 +58,8 @@ type ServerPatch struct {
 	Definition *mcpmux.Definition `json:"definition,omitempty"`
 	Enabled    *bool              `json:"enabled,omitempty"`
 	// Values replaces all values. Put then sets single ones, and Drop removes some by kind and name.
-	Values *[]Value    `json:"values,omitempty"`
-	Put    []Value     `json:"put,omitempty"`
+	Values *[]Value   `json:"values,omitempty"`
+	Put    []Value    `json:"put,omitempty"`
 	Drop   []ValueRef `json:"drop,omitempty"`
 	// Prefix and IdleTimeout are JSON: null puts the default back.
 	Prefix      json.RawMessage `json:"prefix,omitempty"`
