@@ -326,4 +326,3 @@ func (d *daemon) prune(ctx context.Context, now time.Time) {
 		}
 	}
 }
-
