@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -80,7 +81,7 @@ func keyAdder(t *testing.T, gateway, path, key string) (address string) {
 	t.Helper()
 	target := &url.URL{Scheme: "http", Host: gateway, Path: path}
 	var own []string
-	proxy := httptest.NewUnstartedServer(&httputil.ReverseProxy{
+	reverse := &httputil.ReverseProxy{
 		FlushInterval: -1,
 		ErrorLog:      log.New(io.Discard, "", 0), // The suite leaves streams as it likes.
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -94,7 +95,14 @@ func keyAdder(t *testing.T, gateway, path, key string) (address string) {
 			}
 			r.Out.Header.Set("Authorization", "Bearer "+key)
 		},
-	})
+	}
+	proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Otherwise an answer that begins before the request was read to its end may be cut (golang/go#40747).
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			t.Error(err)
+		}
+		reverse.ServeHTTP(w, r)
+	}))
 	_, port, err := net.SplitHostPort(proxy.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
