@@ -3,7 +3,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -59,7 +59,7 @@ func openBrowser(url string) error {
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", url}
 	}
 	if runtime.GOOS == "linux" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
-		return fmt.Errorf("there is no display to open a browser on")
+		return errors.New("there is no display to open a browser on")
 	}
-	return exec.Command(name, args...).Start()
+	return exec.Command(name, args...).Start() //nolint:noctx // the browser outlives us
 }

@@ -283,7 +283,7 @@ func (d *daemon) values(ctx context.Context, id mcpmux.ServerID) ([]supervisor.V
 	}
 	values := make([]supervisor.Value, len(opened))
 	for i, v := range opened {
-		values[i] = supervisor.Value{ValueName: v.ValueName, Text: v.Value.Reveal()}
+		values[i] = supervisor.Value{ValueName: v.ValueName, Text: v.Reveal()}
 	}
 	return values, nil
 }
