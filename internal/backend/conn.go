@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -203,7 +204,16 @@ func (c *Conn) Call(ctx context.Context, call *Call) (wire.Message, error) {
 		return wire.Message{}, err
 	}
 	defer end()
-	return c.tr.call(p.ctx, p, c.rewrite(p))
+	m, err := c.tr.call(p.ctx, p, c.rewrite(p))
+	return m, c.reason(ctx, err)
+}
+
+// reason is the end of the connection where that, and not the caller, ended a request.
+func (c *Conn) reason(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		return c.gone()
+	}
+	return err
 }
 
 // rewrite is the client's message with our id, our progress token and the gateway's edits, in one splice.
@@ -229,7 +239,8 @@ func (c *Conn) Request(ctx context.Context, method string, params []byte) (wire.
 		return wire.Message{}, err
 	}
 	defer end()
-	return c.tr.call(p.ctx, p, wire.NewRequest(p.id, method, c.ownParams(params)))
+	m, err := c.tr.call(p.ctx, p, wire.NewRequest(p.id, method, c.ownParams(params)))
+	return m, c.reason(ctx, err)
 }
 
 // ownParams adds what the modern era wants in every request.

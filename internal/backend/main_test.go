@@ -13,8 +13,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/mcpmux/mcpmux/internal/mcptest"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/mcptest"
 	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/mcpmux/mcpmux/internal/mcptest"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/mcptest"
 	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )

@@ -172,6 +172,7 @@ func lookup(env []string, name string) string {
 
 // readOutput is the one reader of the process's output.
 func (s *stdio) readOutput(read chan<- struct{}) {
+	defer s.hungUp()
 	defer close(read)
 	lines := wire.NewLineReader(s.out, s.c.opt.MaxMessage)
 	for {
@@ -229,8 +230,17 @@ func (s *stdio) writeInput() {
 		s.unsent = nil
 		s.mu.Unlock()
 		if _, err := s.in.Write(batch); err != nil {
-			return // the process is going; wait tells
+			s.hungUp()
+			return
 		}
+	}
+}
+
+// hungUp ends a process that has closed its end of a pipe and yet stays: it can answer nothing any more.
+// Mostly it is about to leave, and wait tells how.
+func (s *stdio) hungUp() {
+	if !s.within(stdinGrace) {
+		_ = s.close()
 	}
 }
 
@@ -287,17 +297,17 @@ func (s *stdio) call(ctx context.Context, p *pendingCall, raw []byte) (wire.Mess
 	select {
 	case m := <-p.answer:
 		return m, nil
-	case <-ctx.Done():
-		s.c.cancelled(p.id)
-		return wire.Message{}, ctx.Err()
-	case <-s.c.done:
-		select {
-		case m := <-p.answer: // it came with the last breath
-			return m, nil
-		default:
-			return wire.Message{}, s.c.gone()
-		}
+	case <-ctx.Done(): // by the caller, or by the end of the connection
 	}
+	select {
+	case m := <-p.answer: // it came with the last breath
+		return m, nil
+	default:
+	}
+	if p.method != "initialize" { // MCP 2025-11-25 basic/utilities/cancellation: it must not be cancelled
+		s.c.cancelled(p.id)
+	}
+	return wire.Message{}, ctx.Err()
 }
 
 func (s *stdio) send(_ context.Context, raw []byte) error { return s.queue(raw) }

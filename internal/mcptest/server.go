@@ -58,7 +58,7 @@ func (s *Server) note(change func()) {
 	s.changed = make(chan struct{})
 }
 
-// Count is how many messages of a method arrived.
+// Count is how many messages of a method arrived; responses count as "response".
 func (s *Server) Count(method string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,6 +175,7 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 		if c != nil {
 			c <- m
 		}
+		s.note(func() { s.counts["response"]++ })
 		return nil
 	case wire.Notification:
 		if m.Method == "notifications/cancelled" {

@@ -2,6 +2,7 @@ package mcptest
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -25,6 +26,7 @@ import (
 //	stderr     {"text":t}: writes a line to standard error
 //	grandchild starts a process that holds standard output, answers with its id
 //	env, cwd   {"name":n}: the process's environment variable; its working folder
+//	drop       over HTTP: closes the connection without an answer
 //	stats      how often each tool was called
 //	big        {"bytes":n}: answers with a text so long
 //	change     {"name":n}: offers one more tool, and says so
@@ -32,7 +34,7 @@ import (
 //	odd        answers with members and numbers that no SDK would send
 var builtin = []string{
 	"echo", "hold", "release", "sleep", "ask", "log", "exit", "crash", "junk", "stderr", "grandchild", "env", "cwd",
-	"stats", "big", "change", "trigger", "odd",
+	"drop", "stats", "big", "change", "trigger", "odd",
 }
 
 // Odd is the result of the tool odd.
@@ -100,6 +102,8 @@ func (r *request) call() (string, *failure) {
 		}
 	case "ask":
 		return r.ask(a)
+	case "drop":
+		panic(http.ErrAbortHandler) // net/http's way to close a connection
 	case "log":
 		r.out(wire.NewNotification("notifications/message", []byte(`{"level":"info","logger":"t","data":"logged"}`)))
 	case "stats":
