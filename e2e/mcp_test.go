@@ -233,7 +233,7 @@ func (m *MCP) Modern(method, params, name, capabilities string, lines ...string)
 	if inner := strings.TrimPrefix(params, "{"); inner != "}" {
 		meta += ","
 	}
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":%q,"params":{%s%s}`, m.lastID, method, meta, strings.TrimPrefix(params, "{")) + "}"
+	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":%q,"params":{%s%s}`, m.lastID, method, meta, strings.TrimPrefix(params, "{"))
 	headers := []string{"MCP-Protocol-Version: " + modernVersion, "Mcp-Method: " + method}
 	if name != "" {
 		headers = append(headers, "Mcp-Name: "+name)
