@@ -170,7 +170,7 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 	watch := x.watch(cancel)
 	defer watch.stop()
 	call := backend.Call{
-		Message: x.msg, Edits: edits, Token: x.token, Name: route.Name, Caps: x.caps,
+		Message: x.msg, Edits: edits, Token: x.token, Name: x.finalName(route), Caps: x.caps,
 		Sink: &sink{exchange: x, watch: watch}, Exclusive: exclusive,
 	}
 	if lease.Conn.Modern() {
@@ -181,6 +181,15 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 		err = errCallTimeout
 	}
 	return answer, err
+}
+
+// finalName is what the Server calls the target: its own name of a tool or prompt, and the URI as the client
+// gave it, which may be one that a template matches.
+func (x *exchange) finalName(route *catalog.Route) string {
+	if route.Kind == mcpmux.KindTool || route.Kind == mcpmux.KindPrompt {
+		return route.Name
+	}
+	return x.targetName()
 }
 
 // scope says which connection of the Server a request may share. Requests run on the base connection of all
