@@ -106,7 +106,7 @@ func (a *Admin) doctor(r *http.Request) (api.Doctor, error) {
 	check("database", true, "it can be read ("+p.DataDir+")", "")
 	check("secrets", p.Secrets.Source != "locked", "the master key is in: "+p.Secrets.Source, p.Secrets.Warning)
 	if p.Secrets.Source != "locked" && p.Secrets.Warning != "" {
-		check("secrets", false, "", p.Secrets.Warning)
+		check("secrets warning", true, p.Secrets.Warning, "") // it works, and is told for as long as it lasts
 	}
 	check("gateway", a.cfg.Gateway.Running(), "it listens on "+a.cfg.Gateway.Addr(), "it is stopped; start it with `mcpmux gateway start`")
 	for i := range st.Servers {

@@ -1,0 +1,126 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+func TestFollower_WaitReturnsOnceTheRevisionIsApplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		changed := make(chan struct{}, 1)
+		revision := int64(1)
+		var applied []int64
+		f := newFollower(func(context.Context) (*mcpmux.State, error) { return &mcpmux.State{Revision: revision}, nil },
+			changed, func(st *mcpmux.State) { applied = append(applied, st.Revision) }, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); f.run(ctx) }()
+		done := make(chan error, 1)
+		go func() { done <- f.wait(ctx, 2) }()
+		changed <- struct{}{}
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Fatalf("it returned at revision 1: %v", err)
+		default:
+		}
+		revision = 2
+		changed <- struct{}{}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if len(applied) != 2 || applied[1] != 2 {
+			t.Errorf("applied %v", applied)
+		}
+		cancel()
+		<-ended
+		if err := f.wait(ctx, 3); !errors.Is(err, context.Canceled) {
+			t.Errorf("waiting for what never comes: %v", err)
+		}
+	})
+}
+
+func TestFollower_AFailedLoadIsTriedAgainWithTheNextChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		changed := make(chan struct{}, 1)
+		broken := true
+		f := newFollower(func(context.Context) (*mcpmux.State, error) {
+			if broken {
+				return nil, errors.New("disk")
+			}
+			return &mcpmux.State{Revision: 5}, nil
+		}, changed, func(*mcpmux.State) {}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); f.run(ctx) }()
+		changed <- struct{}{}
+		synctest.Wait()
+		broken = false
+		changed <- struct{}{}
+		if err := f.wait(ctx, 5); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+func TestLedger_WritesInBatchesAndWhatIsLeftAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sizes []int
+		l := newLedger(func(_ context.Context, batch []mcpmux.Activity) error {
+			sizes = append(sizes, len(batch))
+			return nil
+		}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); l.run(ctx) }()
+		for i := range ledgerBatch + 10 {
+			l.record(mcpmux.Activity{Name: strconv.Itoa(i)})
+		}
+		time.Sleep(2 * ledgerEvery) //nolint:forbidigo // the clock of the bubble
+		if len(sizes) != 2 || sizes[0] != ledgerBatch || sizes[1] != 10 {
+			t.Errorf("batches of %v", sizes)
+		}
+		l.record(mcpmux.Activity{})
+		cancel()
+		<-ended
+		if len(sizes) != 3 {
+			t.Errorf("the last record was lost: %v", sizes)
+		}
+	})
+}
+
+func TestLedger_NeverBlocksACall(t *testing.T) {
+	l := newLedger(nil, slog.New(slog.DiscardHandler))
+	for range ledgerRoom + 5 {
+		l.record(mcpmux.Activity{})
+	}
+	if n := l.dropped.Load(); n != 5 {
+		t.Errorf("%d dropped, want 5", n)
+	}
+}
+
+func TestLock_ASecondDaemonOnTheSameFolderIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock(dir); mcpmux.CodeOf(err) != mcpmux.CodeConflict {
+		t.Errorf("a second lock: %v", err)
+	}
+	unlock()
+	again, err := lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+}
