@@ -315,6 +315,13 @@ func (c *Conn) WantLevel(ctx context.Context, level string) error {
 		return nil
 	}
 	_, err := c.result(ctx, "logging/setLevel", append(append([]byte(`{"level":`), wire.Quote(level)...), '}'))
+	if err != nil {
+		c.mu.Lock()
+		if c.level == rank {
+			c.level = -1 // the next one asks again
+		}
+		c.mu.Unlock()
+	}
 	return err
 }
 

@@ -186,15 +186,24 @@ func (c *Conn) initialize(ctx context.Context) error {
 	return nil
 }
 
+// admitted notes the session that initialize opened, as soon as its answer begins: the server may ask us
+// something before it ends.
+func (h *httpConn) admitted(session string) {
+	if session == "" {
+		return
+	}
+	header := h.mien.Load().header.Clone()
+	header["Mcp-Session-Id"] = []string{session}
+	h.mien.Store(&mien{header: header, session: session})
+}
+
 // greeted notes the version that all further requests name (MCP 2025-11-25 basic/transports §Protocol Version
 // Header); revisions before 2025-06-18 do not know the header, and ignore it.
 func (h *httpConn) greeted(version string) {
-	header := h.header.Clone()
+	was := h.mien.Load()
+	header := was.header.Clone()
 	header["Mcp-Protocol-Version"] = []string{version}
-	if h.session != "" {
-		header["Mcp-Session-Id"] = []string{h.session}
-	}
-	h.header = header
+	h.mien.Store(&mien{header: header, session: was.session})
 }
 
 // dialHTTP probes the era with server/discover and falls back to initialize.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,8 +35,7 @@ const (
 type httpConn struct {
 	c       *Conn
 	url     *url.URL
-	header  http.Header     // constant after the greeting: credentials, session, version
-	session string          // Mcp-Session-Id, "" for none; constant after the greeting
+	mien    atomic.Pointer[mien]
 	direct  *direct         // nil where opt.Transport serves this endpoint
 	life    context.Context //nolint:containedctx // ends with the connection
 	end     context.CancelFunc
@@ -43,25 +43,34 @@ type httpConn struct {
 	stop    sync.Once
 }
 
+// mien is how we appear to the server: replaced while it is greeted, when it may ask us already, and constant
+// afterwards.
+type mien struct {
+	header  http.Header // credentials, session, version
+	session string      // Mcp-Session-Id, "" for none
+}
+
 func newHTTP(c *Conn) (*httpConn, error) {
 	u, err := url.Parse(c.spec.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, &DialError{Reason: "the URL of this server is not an http or https address"}
 	}
-	h := &httpConn{c: c, url: u, header: make(http.Header)}
+	h := &httpConn{c: c, url: u}
+	header := make(http.Header)
 	for name, values := range c.spec.Header {
-		h.header[http.CanonicalHeaderKey(name)] = values
+		header[http.CanonicalHeaderKey(name)] = values
 	}
-	if u.User != nil && h.header.Get("Authorization") == "" {
+	if u.User != nil && header.Get("Authorization") == "" {
 		password, _ := u.User.Password()
-		r := http.Request{Header: h.header}
+		r := http.Request{Header: header}
 		r.SetBasicAuth(u.User.Username(), password)
 		clean := *u
 		clean.User = nil
 		h.url = &clean
 	}
-	h.header.Set("Content-Type", "application/json")
-	h.header.Set("Accept", "application/json, text/event-stream")
+	header.Set("Content-Type", "application/json")
+	header.Set("Accept", "application/json, text/event-stream")
+	h.mien.Store(&mien{header: header})
 	h.direct = newDirect(h.url, c.opt.Transport)
 	h.life, h.end = context.WithCancel(context.Background())
 	return h, nil
@@ -70,13 +79,14 @@ func newHTTP(c *Conn) (*httpConn, error) {
 // request prepares a POST. GetBody stays nil: it is what lets net/http send a body a second time, and a tool
 // call is never sent twice (rule 4).
 func (h *httpConn) request(ctx context.Context, method string, body []byte) *http.Request {
+	header := h.mien.Load().header
 	r := &http.Request{
 		Method: method, URL: h.url, Host: h.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: h.header, // as it is where nothing changes it
+		Header: header, // as it is where nothing changes it
 	}
 	if h.c.modern || body == nil {
-		r.Header = make(http.Header, len(h.header)+4)
-		maps.Copy(r.Header, h.header)
+		r.Header = make(http.Header, len(header)+4)
+		maps.Copy(r.Header, header)
 	}
 	if body != nil {
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -162,7 +172,7 @@ func (h *httpConn) call(ctx context.Context, p *pendingCall, raw []byte) (wire.M
 		return wire.Message{}, err
 	}
 	if p.method == "initialize" {
-		h.session = resp.Header.Get("Mcp-Session-Id")
+		h.admitted(resp.Header.Get("Mcp-Session-Id"))
 	}
 	var m wire.Message
 	if isEventStream(resp.Header.Get("Content-Type")) {
@@ -176,6 +186,8 @@ func (h *httpConn) call(ctx context.Context, p *pendingCall, raw []byte) (wire.M
 	}
 	return m, err
 }
+
+func (h *httpConn) session() string { return h.mien.Load().session }
 
 // abandon tells the server that nobody waits any more. In the modern era the closed stream says so.
 func (h *httpConn) abandon(p *pendingCall) {
@@ -191,7 +203,7 @@ func (h *httpConn) status(resp *http.Response) error {
 		return nil
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return &LoginRequiredError{Status: code, Challenge: resp.Header.Get("Www-Authenticate")}
-	case code == http.StatusNotFound && h.session != "":
+	case code == http.StatusNotFound && h.session() != "":
 		err := &ClosedError{Reason: "the server has ended our session"}
 		h.c.lost(err)
 		return err
@@ -398,7 +410,7 @@ func (h *httpConn) close() error {
 		if h.direct != nil {
 			defer h.direct.close()
 		}
-		if h.session == "" {
+		if h.session() == "" {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
@@ -420,7 +432,7 @@ func (h *httpConn) follow() {
 		resp, err := h.get(h.life, at.id)
 		if err == nil && resp.StatusCode != http.StatusOK {
 			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusNotFound && h.session != "" {
+			if resp.StatusCode == http.StatusNotFound && h.session() != "" {
 				h.c.lost(&ClosedError{Reason: "the server has ended our session"})
 			}
 			if resp.StatusCode < 500 {
@@ -430,11 +442,11 @@ func (h *httpConn) follow() {
 			begun := time.Now()
 			_, _, _ = h.events(resp.Body, nil, &at) // it ends with an error by nature
 			_ = resp.Body.Close()
-			if time.Since(begun) > 5*time.Second {
-				pause = at.pause()
+			if at.retry > 0 || time.Since(begun) > 5*time.Second {
+				pause = at.pause() // the server's own wish, or a stream that served
 			}
 		}
-		if wait(h.life, max(pause, at.retry)) != nil {
+		if wait(h.life, pause) != nil {
 			return
 		}
 		pause = min(2*pause, 30*time.Second)

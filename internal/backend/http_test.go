@@ -237,3 +237,34 @@ func TestDial_AServerThatNeverAnswersEndsWithTheContext(t *testing.T) {
 		}
 	}
 }
+
+// TestHTTP_AQuestionDuringTheGreetingIsAnsweredInTheSession: a server may ping on the stream of initialize.
+func TestHTTP_AQuestionDuringTheGreetingIsAnsweredInTheSession(t *testing.T) {
+	server := mcptest.New(mcptest.Script{NoStream: true})
+	answered := make(chan string, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		m, err := wire.Parse(body)
+		switch {
+		case err == nil && m.Method == "initialize":
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.Header().Set("Mcp-Session-Id", "s1")
+			_, _ = w.Write(wire.AppendEvent(nil, "", "message", []byte(`{"jsonrpc":"2.0","id":"p","method":"ping"}`)))
+			_, _ = w.Write(wire.AppendEvent(nil, "", "message", wire.NewResult(m.Bytes(m.ID), []byte(`{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"x","version":"1"}}`))))
+			return
+		case err == nil && m.Kind == wire.Response:
+			answered <- r.Header.Get("Mcp-Session-Id")
+		case r.Method == http.MethodDelete, err == nil && m.Kind == wire.Notification:
+		default:
+			r.Body = io.NopCloser(strings.NewReader(string(body)))
+			r.Header.Del("Mcp-Session-Id")
+			server.ServeHTTP(w, r)
+		}
+	}))
+	defer srv.Close()
+	c := dial(t, httpSpec(srv.URL), newWorld())
+	if got := next(within(t), t, answered, "the answer to ping"); got != "s1" {
+		t.Errorf("the answer came in session %q", got)
+	}
+	_ = c.Close()
+}

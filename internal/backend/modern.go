@@ -147,6 +147,7 @@ func (c *Conn) openListen(params []byte) (*listenStream, error) {
 		defer cancel()
 		defer end()
 		defer close(s.ended)
+		defer c.forget(s)
 		go func() { // the end of the connection ends the stream
 			select {
 			case <-c.done:
@@ -157,6 +158,13 @@ func (c *Conn) openListen(params []byte) (*listenStream, error) {
 		c.runListen(ctx, p, s, raw)
 	}()
 	return s, nil
+}
+
+// forget takes a listen request from those to be acknowledged.
+func (c *Conn) forget(s *listenStream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, s.id)
 }
 
 // runListen lasts as long as the stream.
