@@ -33,6 +33,11 @@ const (
 	// directKeepOut is the largest write buffer that a connection keeps between requests.
 	directKeepOut = 64 << 10
 
+	// directDrain and directDrainTimeout bound what is read, behind the caller's back, of an answer whose end
+	// it did not wait for: an event stream ends a moment after its last event.
+	directDrain        = 16 << 10
+	directDrainTimeout = 250 * time.Millisecond
+
 	// refusalTimeout is how long an answer is waited for after the server stopped to read the request.
 	refusalTimeout = time.Second
 )
@@ -54,11 +59,14 @@ type direct struct {
 	addr string // host:port to dial
 	head string // what follows the method in each request: target, version and Host
 
+	drains sync.WaitGroup // goroutines that read an answer to its end
+
 	// mu guards the following.
-	mu     sync.Mutex
-	idle   []*directConn // the one used last is the last
-	sweep  *time.Timer   // closes idle connections when their time has come; nil before the first
-	closed bool
+	mu       sync.Mutex
+	idle     []*directConn // the one used last is the last
+	draining map[*directConn]struct{}
+	sweep    *time.Timer // closes idle connections when their time has come; nil while it has nothing to do
+	closed   bool
 }
 
 // newDirect is nil where the endpoint needs http.Transport: for TLS, for a proxy, for a host that must be
@@ -174,9 +182,6 @@ func (d *direct) put(c *directConn) {
 		return
 	}
 	d.idle = append(d.idle, c)
-	if len(d.idle) > 1 {
-		return // the timer runs
-	}
 	if d.sweep == nil {
 		d.sweep = time.AfterFunc(directIdleTimeout, d.expire)
 	}
@@ -200,18 +205,48 @@ func (d *direct) expire() {
 	}
 }
 
+// drain reads the rest of an answer, so that its connection can be used again. It does not wait for that.
+func (d *direct) drain(c *directConn, rest io.Reader) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		c.close()
+		return
+	}
+	if d.draining == nil {
+		d.draining = make(map[*directConn]struct{})
+	}
+	d.draining[c] = struct{}{}
+	d.drains.Go(func() {
+		_ = c.SetReadDeadline(time.Now().Add(directDrainTimeout)) // the read tells
+		n, err := io.CopyN(io.Discard, rest, directDrain)
+		if n < directDrain && errors.Is(err, io.EOF) && c.in.Buffered() == 0 && c.SetReadDeadline(time.Time{}) == nil {
+			d.put(c)
+		} else {
+			c.close()
+		}
+		d.mu.Lock()
+		delete(d.draining, c)
+		d.mu.Unlock()
+	})
+}
+
 // close closes the idle connections. Those in use are closed when their answer is.
 func (d *direct) close() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.closed = true
 	for _, c := range d.idle {
 		c.close()
 	}
 	d.idle = nil
+	for c := range d.draining {
+		c.close()
+	}
 	if d.sweep != nil {
 		d.sweep.Stop()
 	}
+	d.mu.Unlock()
+	d.drains.Wait()
 }
 
 // directConn is one connection. It is used by one request at a time.
@@ -335,6 +370,7 @@ type directBody struct {
 	stop   func() bool     // stops the watch of ctx
 	reuse  bool
 	ended  bool
+	failed bool
 	closed bool
 }
 
@@ -347,23 +383,31 @@ func (b *directBody) Read(p []byte) (int, error) {
 	case err == nil:
 	case errors.Is(err, io.EOF):
 		b.ended = true
-	case b.ctx.Err() != nil:
-		err = b.ctx.Err()
+	default:
+		b.failed = true
+		if ended := b.ctx.Err(); ended != nil {
+			err = ended
+		}
 	}
 	return n, err
 }
 
-// Close gives the connection back, or closes it where the body was not read to its end.
+// Close gives the connection back, once the body has come to its end.
 func (b *directBody) Close() error {
 	if b.closed {
 		return nil
 	}
 	b.closed = true
-	if b.stop() && b.ended && b.reuse && b.conn.in.Buffered() == 0 {
+	switch alive := b.stop(); {
+	case !alive || !b.reuse || b.failed:
+		b.conn.close()
+	case !b.ended:
+		b.pool.drain(b.conn, b.src)
+	case b.conn.in.Buffered() > 0: // more than was announced
+		b.conn.close()
+	default:
 		b.pool.put(b.conn)
-		return nil
 	}
-	b.conn.close()
 	return nil
 }
 

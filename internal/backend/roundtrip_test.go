@@ -121,7 +121,56 @@ func TestDirect_SendsWhatTheServerExpectsAndUsesItsConnectionAgain(t *testing.T)
 	}
 }
 
-func TestDirect_ABodyNotReadToItsEndCostsTheConnection(t *testing.T) {
+func TestDirect_AnEventStreamWhoseEndNobodyWaitsForLeavesItsConnection(t *testing.T) {
+	finish := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "data: x\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-finish
+	}))
+	defer srv.Close()
+	d, u := directTo(t, srv.URL)
+	resp, err := d.roundTrip(directPost(t.Context(), u, "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(resp.Body, make([]byte, 9)); err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	close(finish)
+	d.drains.Wait()
+	if n := d.idleCount(); n != 1 {
+		t.Errorf("%d idle connections", n)
+	}
+	if code, _ := exchangeText(t, d, u, "x"); code != 200 {
+		t.Errorf("status %d", code)
+	}
+}
+
+func TestDirect_CloseDoesNotWaitForTheEndOfAStream(t *testing.T) {
+	finish := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_ = http.NewResponseController(w).Flush()
+		<-finish
+	}))
+	defer srv.Close()
+	defer close(finish)
+	d, u := directTo(t, srv.URL)
+	resp, err := d.roundTrip(directPost(t.Context(), u, "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	d.close()
+	if n := d.idleCount() + len(d.draining); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
+}
+
+func TestDirect_ALongBodyNotReadToItsEndCostsTheConnection(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 100<<10)) }))
 	defer srv.Close()
 	d, u := directTo(t, srv.URL)
@@ -130,6 +179,7 @@ func TestDirect_ABodyNotReadToItsEndCostsTheConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+	d.drains.Wait()
 	if n := d.idleCount(); n != 0 {
 		t.Errorf("%d idle connections", n)
 	}
