@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if mcptest.IsChild() {
 		os.Exit(mcptest.Main())
 	}
+	if os.Getenv(sdkVar) != "" {
+		os.Exit(serveSDK())
+	}
 	goleak.VerifyTestMain(m)
 }
 
