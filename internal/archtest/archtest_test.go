@@ -175,7 +175,7 @@ func TestArrows_AreWithoutCycles(t *testing.T) {
 		}
 		for _, to := range arrows[name] {
 			if to != anything && arrows[name][0] != anything {
-				visit(to, append(path[:len(path):len(path)], name))
+				visit(to, append(slices.Clip(path), name))
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
@@ -24,10 +25,8 @@ func (a *atlas) evaluate(id mcpmux.FeatureSetID, path []mcpmux.FeatureSetID) *va
 	if v, ok := a.values[id]; ok {
 		return v
 	}
-	for _, p := range path {
-		if p == id {
-			return &value{err: mcpmux.Errorf(mcpmux.CodeInvalid, "FeatureSets form a cycle through %q", a.sets[id].Name)}
-		}
+	if slices.Contains(path, id) {
+		return &value{err: mcpmux.Errorf(mcpmux.CodeInvalid, "FeatureSets form a cycle through %q", a.sets[id].Name)}
 	}
 	v := &value{include: a.none(), exclude: a.none()}
 	set, ok := a.sets[id]

@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -181,7 +182,7 @@ func randomState(r *rand.Rand) *mcpmux.State {
 		}
 	}
 	for i := range 4 {
-		c := mcpmux.Client{ID: mcpmux.ClientID(fmt.Sprint(i)), Mode: mcpmux.ModeLocked, Space: mcpmux.SpaceID(pick("s1", "s2")), Approved: i > 0}
+		c := mcpmux.Client{ID: mcpmux.ClientID(strconv.Itoa(i)), Mode: mcpmux.ModeLocked, Space: mcpmux.SpaceID(pick("s1", "s2")), Approved: i > 0}
 		st.Clients = append(st.Clients, c)
 		for range r.IntN(4) {
 			st.Grants = append(st.Grants, mcpmux.Grant{Client: c.ID, Space: c.Space, Set: st.FeatureSets[r.IntN(len(st.FeatureSets))].ID})

@@ -8,8 +8,10 @@ import (
 	"testing"
 )
 
-var legalName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-var verbatimName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+var (
+	legalName    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	verbatimName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+)
 
 func TestQualify_PlainNamesAreAliasAndName(t *testing.T) {
 	for _, c := range []struct{ prefix, name, want string }{

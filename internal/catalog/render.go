@@ -14,6 +14,7 @@ func identity(k mcpmux.FeatureKind) string {
 		return "uri"
 	case mcpmux.KindTemplate:
 		return "uriTemplate"
+	case mcpmux.KindTool, mcpmux.KindPrompt:
 	}
 	return "name"
 }

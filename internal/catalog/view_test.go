@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -419,12 +420,14 @@ func big() *mcpmux.State {
 	st := &mcpmux.State{Spaces: []mcpmux.Space{{ID: "s", Active: true}}}
 	schema := strings.Repeat(`"p":{"type":"string","description":"some words about it"},`, 15)
 	for i := range 25 {
-		id, alias := mcpmux.ServerID(fmt.Sprint(i)), fmt.Sprint("server", i)
+		id, alias := mcpmux.ServerID(strconv.Itoa(i)), fmt.Sprint("server", i)
 		st.Servers = append(st.Servers, mcpmux.Server{ID: id, Space: "s", Alias: alias, Enabled: true})
 		for j := range 200 {
 			name := fmt.Sprint("tool_", j)
-			st.Features = append(st.Features, mcpmux.Feature{Server: id, Kind: mcpmux.KindTool, Name: name,
-				Raw: []byte(fmt.Sprintf(`{"name":%q,"description":"d","inputSchema":{"type":"object","properties":{%s"q":{}}}}`, name, schema))})
+			st.Features = append(st.Features, mcpmux.Feature{
+				Server: id, Kind: mcpmux.KindTool, Name: name,
+				Raw: []byte(fmt.Sprintf(`{"name":%q,"description":"d","inputSchema":{"type":"object","properties":{%s"q":{}}}}`, name, schema)),
+			})
 		}
 	}
 	for i := range 20 {

@@ -86,6 +86,7 @@ func TestLedger_WritesInBatchesAndWhatIsLeftAtTheEnd(t *testing.T) {
 			l.record(mcpmux.Activity{Name: strconv.Itoa(i)})
 		}
 		time.Sleep(2 * ledgerEvery) //nolint:forbidigo // the clock of the bubble
+		synctest.Wait()
 		if len(sizes) != 2 || sizes[0] != ledgerBatch || sizes[1] != 10 {
 			t.Errorf("batches of %v", sizes)
 		}

@@ -63,7 +63,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 	}
 	select {
-	case <-done:
+	case _ = <-done: // how a stopped server ended says nothing
 	case <-time.After(leaveWithin):
 	}
 	return nil
@@ -108,8 +108,7 @@ func (s *server) read(ctx context.Context, lines *wire.LineReader) error {
 // refuse answers what is no message.
 func (s *server) refuse(m *wire.Message, err error) {
 	code := wire.CodeParse
-	var syntax *wire.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*wire.SyntaxError](err); ok {
 		code = syntax.Code
 	}
 	s.write(wire.NewError(m.Bytes(m.ID), code, err.Error(), nil))

@@ -84,8 +84,7 @@ func callTool(ctx context.Context, r *request) (fields, error) {
 		return nil, invalid("unknown tool %q", c.Name)
 	}
 	result, err := run(ctx, r, &c)
-	var no refusal
-	if errors.As(err, &no) {
+	if no, ok := errors.AsType[refusal](err); ok {
 		result, err = text(string(no)), nil
 		result["isError"] = true
 	}
@@ -102,8 +101,7 @@ func (c *call) arguments(to any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	err := d.Decode(to)
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return refusal(fmt.Sprintf("the argument %s is a %s", kind.Field, kind.Value))
 	}
 	if err != nil {

@@ -54,12 +54,10 @@ func (p *Pool[C]) dialLocked(s *server[C], scope string) *entry[C] {
 		gone:   make(chan struct{}),
 	}
 	s.entries[scope] = e
-	p.tasks.Add(1)
-	go func() {
-		defer p.tasks.Done()
+	p.tasks.Go(func() {
 		defer close(e.gone)
 		p.live(ctx, s, e, t)
-	}()
+	})
 	return e
 }
 

@@ -548,7 +548,7 @@ func TestPool_EveryLeaseIsOfALiveConnection(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					time.Sleep(time.Duration(1+(i*n)%13) * time.Millisecond)
+					time.Sleep(time.Duration(1+(i*n)%13) * time.Millisecond) //nolint:forbidigo // the clock of the bubble
 					if n%50 == 49 && i == 0 {
 						l.Conn.die(errors.New("crash"))
 					}

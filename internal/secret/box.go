@@ -55,7 +55,7 @@ type AAD struct {
 func (a AAD) bytes(layer string) []byte {
 	var b []byte
 	for _, f := range [...]string{layer, a.Install, a.Table, a.Row, a.Space, a.Owner, a.Kind, a.Name} {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(f))) //nolint:gosec // Names are far shorter than 4 GiB.
+		b = binary.BigEndian.AppendUint32(b, uint32(len(f)))
 		b = append(b, f...)
 	}
 	return b

@@ -116,6 +116,7 @@ func featureName(kind mcpmux.FeatureKind, raw []byte) (string, bool) {
 		member = "uri"
 	case mcpmux.KindTemplate:
 		member = "uriTemplate"
+	case mcpmux.KindTool, mcpmux.KindPrompt:
 	}
 	var span [1]wire.Span
 	if err := wire.Find(raw, wire.Span{Start: 0, End: len(raw)}, []string{member}, span[:]); err != nil || !span[0].OK() {

@@ -91,7 +91,7 @@ func readTail(path string) []LogLine {
 	if err != nil {
 		return nil
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	const most = 1 << 20
 	if end, err := f.Seek(0, io.SeekEnd); err == nil {
 		_, _ = f.Seek(max(end-most, 0), io.SeekStart) // On an error the read below finds nothing.

@@ -103,7 +103,7 @@ func TestServerLog_FileHasOneJSONLineEachAndIsForTheOwnerAlone(t *testing.T) {
 		t.Errorf("file has %q", texts)
 	}
 	again := newServerLog(dir, "s", time.Hour)
-	defer again.close(false)
+	defer func() { _ = again.close(false) }()
 	if lines := again.tail(-1); len(lines) != 2 || lines[1].Text != texts[1] || lines[1].At.IsZero() {
 		t.Errorf("an earlier run left %v", lines)
 	}

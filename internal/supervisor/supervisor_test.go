@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,12 +42,12 @@ func TestSupervisor_HangingServersDelayNobody(t *testing.T) {
 		pass(time.Second)
 		hanging := 0
 		for id, st := range w.Statuses() {
-			switch {
-			case st.State == mcpmux.StateConnected:
+			switch st.State {
+			case mcpmux.StateConnected:
 				if got := w.names(string(id)); !slices.Equal(got, []string{"tool echo"}) {
 					t.Errorf("server %s offers %q", id, got)
 				}
-			case st.State == mcpmux.StateConnecting:
+			case mcpmux.StateConnecting:
 				hanging++
 			default:
 				t.Errorf("server %s is %s: %s", id, st.State, st.Reason)
@@ -243,7 +244,7 @@ func TestSupervisor_BurstOfListChangedIsReadOnceAndTheLastStateAlways(t *testing
 
 		before = lists()
 		for i := range 1000 { // Ten seconds of it.
-			f.with("a", func(s *scripted) { s.tools = []string{fmt.Sprint(i)} })
+			f.with("a", func(s *scripted) { s.tools = []string{strconv.Itoa(i)} })
 			f.notify("a", "notifications/tools/list_changed")
 			pass(10 * time.Millisecond)
 		}
