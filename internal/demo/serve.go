@@ -63,7 +63,8 @@ func Run(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 	}
 	select {
-	case _ = <-done: // how a stopped server ended says nothing
+	case err := <-done:
+		_ = err // how a stopped server ended says nothing
 	case <-time.After(leaveWithin):
 	}
 	return nil

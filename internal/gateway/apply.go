@@ -24,8 +24,7 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 	old := g.current.Swap(next)
 	for _, s := range g.sessions.all() {
 		if !next.admits(s.identity) {
-			g.sessions.remove(s)
-			s.close()
+			g.endSession(s)
 			continue
 		}
 		g.hub.prune(s, next, s.identity.Client, s.alias)

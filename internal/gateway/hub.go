@@ -39,9 +39,9 @@ type subKey struct {
 // subscription is one resource that at least one subscriber wants, or that is just being given up.
 type subscription struct {
 	who     map[subscriber]struct{}
-	release func()     // lets the connection idle again
-	turn    sync.Mutex // serialises what the Server hears of this resource
-	active  bool       // the Server was told; guarded by turn
+	release func()        // lets the connection idle again
+	turn    sync.Mutex    // serialises what the Server hears of this resource
+	on      *backend.Conn // the connection on which the Server was told; guarded by turn
 }
 
 func newHub(p *pool.Pool[*backend.Conn], log *slog.Logger) *hub {
@@ -74,7 +74,7 @@ func (h *hub) sync(ctx context.Context, key subKey, s *subscription) error {
 	h.mu.Lock()
 	wanted := len(s.who) > 0
 	h.mu.Unlock()
-	if wanted == s.active {
+	if wanted == (s.on != nil) && !gone(s.on) {
 		return nil
 	}
 	lease, err := h.pool.Acquire(ctx, key.server, "", false)
@@ -82,15 +82,32 @@ func (h *hub) sync(ctx context.Context, key subKey, s *subscription) error {
 		return err
 	}
 	defer lease.Release()
-	if !wanted {
-		s.active = false
+	before := s.on
+	s.on = nil
+	switch {
+	case !wanted && before != lease.Conn: // the Server forgot with the connection
+		return nil
+	case !wanted:
 		return lease.Conn.Unsubscribe(ctx, key.uri)
 	}
 	if err := lease.Conn.Subscribe(ctx, key.uri); err != nil {
 		return err
 	}
-	s.active = true
+	s.on = lease.Conn
 	return nil
+}
+
+// gone says whether a connection has ended.
+func gone(c *backend.Conn) bool {
+	if c == nil {
+		return false
+	}
+	select {
+	case <-c.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // unsubscribe removes a subscriber; after the last one the Server hears of it, in the background, since
@@ -201,9 +218,6 @@ func (h *hub) renew(server mcpmux.ServerID) {
 	}
 	h.mu.Unlock()
 	for key, s := range again {
-		s.turn.Lock()
-		s.active = false
-		s.turn.Unlock()
 		if err := h.sync(ctx, key, s); err != nil {
 			h.log.Warn("resource subscription was not renewed", "server_id", server, "err", err)
 		}
