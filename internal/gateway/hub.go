@@ -74,7 +74,10 @@ func (h *hub) sync(ctx context.Context, key subKey, s *subscription) error {
 	h.mu.Lock()
 	wanted := len(s.who) > 0
 	h.mu.Unlock()
-	if wanted == (s.on != nil) && !gone(s.on) {
+	if gone(s.on) {
+		s.on = nil // the Server forgot with the connection
+	}
+	if wanted == (s.on != nil) {
 		return nil
 	}
 	lease, err := h.pool.Acquire(ctx, key.server, "", false)
@@ -85,7 +88,7 @@ func (h *hub) sync(ctx context.Context, key subKey, s *subscription) error {
 	before := s.on
 	s.on = nil
 	switch {
-	case !wanted && before != lease.Conn: // the Server forgot with the connection
+	case !wanted && before != lease.Conn: // it was replaced meanwhile
 		return nil
 	case !wanted:
 		return lease.Conn.Unsubscribe(ctx, key.uri)
