@@ -22,7 +22,7 @@ func demoRig(t *testing.T, version string, change func(*mcpmux.State)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec := backend.Spec{Alias: "be", Transport: mcpmux.TransportStdio, Command: self, Env: []string{beServer + "=1"}, Version: version}
+	spec := backend.Spec{Alias: "be", Transport: mcpmux.TransportStdio, Command: self, Env: []string{beServer + "=1", "GORACE=atexit_sleep_ms=0"}, Version: version}
 	st := oneServer()
 	st.Features = nil
 	st.Grants = []mcpmux.Grant{{Client: "c", Space: "s", Set: "all"}, {Client: "d", Space: "s", Set: "all"}}
