@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/mcpmux/mcpmux/internal/protocol"
@@ -183,6 +184,7 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 		}
 		s.note(func() { s.counts[m.Method]++ })
 		return nil
+	case wire.Request:
 	}
 	s.note(func() { s.counts[m.Method]++ })
 	key := session + "/" + string(m.Bytes(m.ID))
@@ -323,14 +325,7 @@ func (r *request) list(member string, items []string) (string, *failure) {
 			next = strconv.Itoa(size)
 		}
 	}
-	text := `{"` + member + `":[`
-	for i, item := range items[min(from, to):to] {
-		if i > 0 {
-			text += ","
-		}
-		text += item
-	}
-	text += "]"
+	text := `{"` + member + `":[` + strings.Join(items[min(from, to):to], ",") + "]"
 	if next != "" {
 		text += `,"nextCursor":"` + next + `"`
 	}

@@ -35,7 +35,7 @@ func Main() int {
 	if script.IgnoreTerm {
 		signal.Ignore(syscall.SIGTERM)
 	}
-	time.Sleep(script.StartDelay)
+	<-time.After(script.StartDelay)
 	New(script).Serve(context.Background(), os.Stdin, os.Stdout)
 	if script.IgnoreStdinEnd {
 		select {}

@@ -143,7 +143,7 @@ func (r *request) process(name string, a arguments) (string, *failure) {
 		_, err := os.Stderr.WriteString(a.Text + "\n")
 		return text("done"), fail(err)
 	case "grandchild":
-		cmd := exec.Command("sleep", "600")
+		cmd := exec.Command("sleep", "600") //nolint:noctx // it is to outlive everything but its group
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Start(); err != nil {
 			return "", fail(err)
