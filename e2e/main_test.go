@@ -7,12 +7,17 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/mcpmux/mcpmux/internal/mcptest"
 )
 
 // program is the path of the built mcpmux.
 var program string
 
 func TestMain(m *testing.M) {
+	if mcptest.IsChild() {
+		os.Exit(mcptest.Main())
+	}
 	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
