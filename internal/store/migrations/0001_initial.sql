@@ -132,16 +132,8 @@ CREATE TABLE settings (
 );
 
 CREATE TABLE activity (
-    id        INTEGER PRIMARY KEY AUTOINCREMENT,
-    at        BIGINT NOT NULL,
-    client_id TEXT NOT NULL,
-    space_id  TEXT NOT NULL,
-    server    TEXT NOT NULL,
-    method    TEXT NOT NULL,
-    name      TEXT NOT NULL,
-    outcome   TEXT NOT NULL,
-    code      BIGINT NOT NULL,
-    duration  BIGINT NOT NULL
+    first_id BIGINT PRIMARY KEY,
+    last_id  BIGINT NOT NULL,
+    last_at  BIGINT NOT NULL,
+    records  BLOB NOT NULL
 );
-CREATE INDEX activity_at ON activity (at);
-CREATE INDEX activity_client ON activity (client_id, id);
