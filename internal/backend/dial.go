@@ -75,13 +75,11 @@ func isClosed(err error) bool {
 // giveUp closes a connection that could not be greeted and says why, by the end of its process where that is
 // the reason.
 func (c *Conn) giveUp(err error) error {
-	var exit *ExitError
-	if errors.As(c.Err(), &exit) {
+	if exit, ok := errors.AsType[*ExitError](c.Err()); ok {
 		err = exit
 	}
 	_ = c.Close()
-	var rpc *RPCError
-	if errors.As(err, &rpc) {
+	if _, ok := errors.AsType[*RPCError](err); ok {
 		return &DialError{Reason: "the server refused to be greeted", Err: err}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -151,8 +151,7 @@ func (h *httpConn) broken(ctx context.Context, err error) error {
 
 // redact drops the URL, which may bear credentials in its query, from an error of net/http.
 func redact(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err
@@ -337,8 +336,7 @@ func (h *httpConn) events(body io.Reader, p *pendingCall, at *cursor) (wire.Mess
 	r := wire.NewEventReader(body, h.c.opt.MaxMessage)
 	for {
 		e, err := r.Next()
-		var long *wire.TooLongError
-		if errors.As(err, &long) {
+		if _, ok := errors.AsType[*wire.TooLongError](err); ok {
 			h.c.opt.Events.Stderr("[message left out] " + err.Error())
 			continue
 		}

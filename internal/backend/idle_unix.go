@@ -34,7 +34,7 @@ func (p *idleProbe) quiet() bool {
 }
 
 func (p *idleProbe) poll(fd uintptr) {
-	p.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN} //nolint:gosec // descriptors are small
+	p.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	n, err := unix.Poll(p.fds[:], 0)
 	p.nothing = n == 0 && err == nil
 }

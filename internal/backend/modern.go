@@ -155,7 +155,7 @@ func (c *Conn) openListen(params []byte) (*listenStream, error) {
 			case <-ctx.Done():
 			}
 		}()
-		c.runListen(ctx, p, s, raw)
+		c.runListen(ctx, p, raw)
 	}()
 	return s, nil
 }
@@ -168,7 +168,7 @@ func (c *Conn) forget(s *listenStream) {
 }
 
 // runListen lasts as long as the stream.
-func (c *Conn) runListen(ctx context.Context, p *pendingCall, s *listenStream, raw []byte) {
+func (c *Conn) runListen(ctx context.Context, p *pendingCall, raw []byte) {
 	h, ok := c.tr.(*httpConn)
 	if !ok {
 		if err := c.tr.send(ctx, raw); err != nil {

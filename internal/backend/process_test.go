@@ -63,6 +63,7 @@ func alive(pid int) bool {
 }
 
 func TestProcess_GrandchildrenAreGoneAfterClose(t *testing.T) {
+	t.Parallel()
 	for name, script := range map[string]mcptest.Script{
 		"leaves at once": {}, "ignores the end of its input": {IgnoreStdinEnd: true},
 	} {

@@ -223,9 +223,9 @@ func (c *Conn) ask(p *pendingCall, m wire.Message) {
 
 // withdrawn ends the question that the Server takes back.
 func (c *Conn) withdrawn(m wire.Message) {
-	id := string(m.Bytes(c.param(m, "requestId")))
+	id := m.Bytes(c.param(m, "requestId"))
 	c.mu.Lock()
-	cancel := c.asks[id]
+	cancel := c.asks[string(id)]
 	c.mu.Unlock()
 	if cancel != nil {
 		cancel()

@@ -266,7 +266,7 @@ func newDirectConn(conn net.Conn) *directConn {
 	return c
 }
 
-func (c *directConn) close() { _ = c.Conn.Close() }
+func (c *directConn) close() { _ = c.Close() }
 
 // usable says whether an idle connection can take a request. A server has nothing to say on it: whatever can
 // be read is its end, or an answer that nobody asked for.

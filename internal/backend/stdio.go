@@ -162,8 +162,8 @@ func lookPath(command, cwd string, env []string) (string, error) {
 }
 
 func lookup(env []string, name string) string {
-	for i := len(env) - 1; i >= 0; i-- {
-		if k, v, _ := strings.Cut(env[i], "="); k == name {
+	for _, e := range slices.Backward(env) {
+		if k, v, _ := strings.Cut(e, "="); k == name {
 			return v
 		}
 	}
@@ -198,8 +198,7 @@ func (s *stdio) readErrors(r *os.File) {
 	lines := wire.NewLineReader(bufio.NewReader(r), maxStderrLine)
 	for {
 		line, err := lines.Next()
-		var long *wire.TooLongError
-		if errors.As(err, &long) {
+		if _, ok := errors.AsType[*wire.TooLongError](err); ok {
 			continue
 		}
 		if err != nil {
