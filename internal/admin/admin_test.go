@@ -26,12 +26,13 @@ func TestServer_AnswersNeverHoldAValue(t *testing.T) {
 func TestServer_PatchWithNullPutsTheDefaultBack(t *testing.T) {
 	w := newWorld(t)
 	w.must("POST", "/servers", github)
-	got := read[api.Server](t, w.must("PATCH", "/servers/github", `{"prefix":"gh","idle_timeout":"9s"}`))
-	if got.Prefix == nil || *got.Prefix != "gh" || got.IdleTimeout == nil || time.Duration(*got.IdleTimeout) != 9*time.Second {
+	got := read[api.Server](t, w.must("PATCH", "/servers/github", `{"prefix":"gh","idle_timeout":"9s","call_timeout":"1m"}`))
+	if got.Prefix == nil || *got.Prefix != "gh" || got.IdleTimeout == nil || time.Duration(*got.IdleTimeout) != 9*time.Second ||
+		got.CallTimeout == nil || time.Duration(*got.CallTimeout) != time.Minute {
 		t.Errorf("set: %+v", got)
 	}
-	got = read[api.Server](t, w.must("PATCH", "/servers/github", `{"prefix":null,"idle_timeout":null}`))
-	if got.Prefix != nil || got.IdleTimeout != nil {
+	got = read[api.Server](t, w.must("PATCH", "/servers/github", `{"prefix":null,"idle_timeout":null,"call_timeout":null}`))
+	if got.Prefix != nil || got.IdleTimeout != nil || got.CallTimeout != nil {
 		t.Errorf("not put back: %+v", got)
 	}
 }

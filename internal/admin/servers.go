@@ -105,7 +105,8 @@ func (a *Admin) createServer(r *http.Request, body api.NewServer) (api.Server, e
 	}
 	srv, rev, err := a.cfg.Store.CreateServer(r.Context(), store.NewServer{
 		Space: sp.ID, Alias: body.Alias, Definition: body.Definition, Values: sealable(body.Values),
-		Enabled: body.Enabled == nil || *body.Enabled, Prefix: body.Prefix, IdleTimeout: body.IdleTimeout,
+		Enabled: body.Enabled == nil || *body.Enabled, Prefix: body.Prefix,
+		IdleTimeout: body.IdleTimeout, CallTimeout: body.CallTimeout,
 	})
 	return a.serverAfter(r, srv.ID, rev, err)
 }
@@ -135,8 +136,11 @@ func (a *Admin) patchServer(r *http.Request, body api.ServerPatch) (api.Server, 
 	if patch.SetPrefix, patch.Prefix, err = nullable[string](body.Prefix, "prefix", "a text, or null for the alias"); err != nil {
 		return api.Server{}, err
 	}
-	if patch.SetIdleTimeout, patch.IdleTimeout, err = nullable[mcpmux.Duration](body.IdleTimeout, "idle_timeout",
-		`a duration such as "5m", or null for the setting`); err != nil {
+	const timeout = `a duration such as "5m", or null for the setting`
+	if patch.SetIdleTimeout, patch.IdleTimeout, err = nullable[mcpmux.Duration](body.IdleTimeout, "idle_timeout", timeout); err != nil {
+		return api.Server{}, err
+	}
+	if patch.SetCallTimeout, patch.CallTimeout, err = nullable[mcpmux.Duration](body.CallTimeout, "call_timeout", timeout); err != nil {
 		return api.Server{}, err
 	}
 	rev, err := a.cfg.Store.UpdateServer(r.Context(), srv.ID, patch)

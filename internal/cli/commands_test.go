@@ -71,7 +71,7 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("server add github --secret A --secret B=@" + secret + " --header"), answers: added}, // --header lacks its argument
 			{args: []string{
 				"server", "add", "web", "https://mcp.example/mcp?x=1", "--header", "Authorization: Bearer ${input:T}", "--header", "X-Key", "--secret", "T=@" + secret,
-				"--space", "Work", "--prefix", "", "--idle-timeout", "0", "--disabled", "--transport", "sse",
+				"--space", "Work", "--prefix", "", "--idle-timeout", "0", "--call-timeout", "90s", "--disabled", "--transport", "sse",
 			}, stdin: "typed\r\n", answers: map[string]any{"POST /servers": github, "GET /version": api.Version{}}},
 			{args: words("server add web https://mcp.example --secret A"), stdin: "", answers: map[string]any{"GET /version": api.Version{}}},
 			{args: words("server list"), answers: map[string]any{"GET /servers": []api.Server{github}}},

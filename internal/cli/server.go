@@ -89,12 +89,15 @@ func writeServer(w io.Writer, s api.Server) {
 	for _, v := range s.Values {
 		names[v.Kind] = append(names[v.Kind], v.Name)
 	}
-	prefix, idle, version := "", "", ""
+	prefix, idle, call, version := "", "", "", ""
 	if s.Prefix != nil {
 		prefix = fmt.Sprintf("%q", *s.Prefix)
 	}
 	if s.IdleTimeout != nil {
 		idle = durationText(*s.IdleTimeout)
+	}
+	if s.CallTimeout != nil {
+		call = durationText(*s.CallTimeout)
 	}
 	if s.About != nil {
 		version = s.About.ProtocolVersion
@@ -112,6 +115,7 @@ func writeServer(w io.Writer, s api.Server) {
 		[2]string{"headers", strings.Join(names[mcpmux.ValueHeader], ", ")},
 		[2]string{"prefix", prefix},
 		[2]string{"idle timeout", idle},
+		[2]string{"call timeout", call},
 		[2]string{"MCP", version},
 		[2]string{"offers", offers(s.Features)},
 	)
@@ -120,7 +124,7 @@ func writeServer(w io.Writer, s api.Server) {
 	}
 }
 
-// durationText is an idle timeout for people.
+// durationText is a timeout for people.
 func durationText(d mcpmux.Duration) string {
 	if d == 0 {
 		return "never"

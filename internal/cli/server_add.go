@@ -19,7 +19,7 @@ import (
 // serverFlags are the flags of `server add`.
 type serverFlags struct {
 	space, cwd, transport, prefix string
-	idleTimeout                   time.Duration
+	idleTimeout, callTimeout      time.Duration
 	disabled                      bool
 	values                        []valueArg
 }
@@ -43,6 +43,7 @@ func (a *app) serverAddCommand() *cobra.Command {
 	f.BoolVar(&s.disabled, "disabled", false, "add it switched off")
 	f.StringVar(&s.prefix, "prefix", "", "what the names of its tools begin with (default: the alias; empty: nothing)")
 	f.DurationVar(&s.idleTimeout, "idle-timeout", 0, "close its connection after this long without use, like 10m; 0: never (default: the setting pool.idle_timeout)")
+	f.DurationVar(&s.callTimeout, "call-timeout", 0, "end a call to it after this long without a sign of progress, like 2m; 0: never (default: the setting pool.call_timeout)")
 	return cmd
 }
 
@@ -67,6 +68,10 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 	if cmd.Flags().Changed("idle-timeout") {
 		d := mcpmux.Duration(s.idleTimeout)
 		add.IdleTimeout = &d
+	}
+	if cmd.Flags().Changed("call-timeout") {
+		d := mcpmux.Duration(s.callTimeout)
+		add.CallTimeout = &d
 	}
 	if slices.ContainsFunc(s.values, func(v valueArg) bool { return v.ask }) {
 		if _, err := c.Version(cmd.Context()); err != nil {
@@ -144,6 +149,8 @@ func (s *serverFlags) check(cmd *cobra.Command, def mcpmux.Definition) error {
 		return misused(cmd, "--cwd is for a command, not for a URL")
 	case s.idleTimeout < 0:
 		return misused(cmd, "--idle-timeout is negative")
+	case s.callTimeout < 0:
+		return misused(cmd, "--call-timeout is negative")
 	}
 	seen := map[string]bool{}
 	for _, v := range s.values {

@@ -67,6 +67,8 @@ func backendFailure(alias string, method *protocol.Method, err error) *rpcError 
 	switch {
 	case errors.As(err, &rpc):
 		return rpc
+	case errors.Is(err, errOwnCallTimeout):
+		return &rpcError{code: wire.CodeInternal, message: "server " + alias + " did not answer in time (its own call timeout); the call was cancelled"}
 	case errors.Is(err, errCallTimeout):
 		return &rpcError{code: wire.CodeInternal, message: "server " + alias + " did not answer in time (setting pool.call_timeout); the call was cancelled"}
 	case errors.Is(err, context.Canceled):

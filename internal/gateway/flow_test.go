@@ -282,6 +282,37 @@ func TestCall_TimesOutAfterSilenceOnly(t *testing.T) {
 	}
 }
 
+func TestCall_ServersOwnCallTimeoutComesBeforeTheSetting(t *testing.T) {
+	timeout := func(st *mcpmux.State, setting string, own mcpmux.Duration) {
+		st.Settings = map[string]string{"pool.call_timeout": setting}
+		for i := range st.Servers {
+			st.Servers[i].CallTimeout = &own
+		}
+	}
+	t.Run("shorter", func(t *testing.T) {
+		r := demoRig(t, "2025-11-25", func(st *mcpmux.State) { timeout(st, "1h", mcpmux.Duration(1500*time.Millisecond)) })
+		sid := r.open("c", "/mcp", "{}")
+		s := r.events("POST", "/mcp", "c", callBody(`1`, "be_countdown", `{"from":3}`, `{"progressToken":1}`), sid)
+		e := s.next()
+		for strings.Contains(e, "notifications/progress") {
+			e = s.next()
+		}
+		if !strings.Contains(e, `"result"`) {
+			t.Errorf("a call with progress was ended: %s", e)
+		}
+		if a := r.send("POST", "/mcp", "c", callBody(`2`, "be_countdown", `{"from":60}`, ""), sid); !strings.Contains(a.body, "its own call timeout") {
+			t.Errorf("a silent call: %s", a.body)
+		}
+	})
+	t.Run("never", func(t *testing.T) {
+		r := demoRig(t, "2025-11-25", func(st *mcpmux.State) { timeout(st, "200ms", 0) })
+		sid := r.open("c", "/mcp", "{}")
+		if a := r.send("POST", "/mcp", "c", callBody(`1`, "be_countdown", `{"from":1}`, ""), sid); !strings.Contains(a.body, `"result"`) {
+			t.Errorf("a call without limit was ended: %s", a.body)
+		}
+	})
+}
+
 func TestApply_OnlyClientsWhoseViewChangedAreTold(t *testing.T) {
 	r := demoRig(t, "2025-11-25", nil)
 	mine, others := r.open("c", "/mcp", "{}"), r.open("d", "/mcp", "{}")

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 
 // errCallTimeout ends a call that was silent for longer than pool.call_timeout.
 var errCallTimeout = errors.New("the server did not answer in time")
+
+// errOwnCallTimeout ends one that was silent for longer than the Server's own call timeout.
+var errOwnCallTimeout = fmt.Errorf("%w of its own", errCallTimeout)
 
 // forward carries one request to the Server it belongs to: filter, route, return.
 func (x *exchange) forward() {
@@ -167,7 +171,7 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 			x.g.cfg.Log.Debug("log level was not accepted", "server", route.Server.Alias, "err", err)
 		}
 	}
-	watch := x.watch(cancel)
+	watch := x.watch(route.Server, cancel)
 	defer watch.stop()
 	call := backend.Call{
 		Message: x.msg, Edits: edits, Token: x.token, Name: x.finalName(route), Caps: x.caps,
@@ -178,7 +182,7 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 	}
 	answer, err := lease.Conn.Call(ctx, &call)
 	if err != nil && watch.expired() {
-		err = errCallTimeout
+		err = watch.late
 	}
 	return answer, err
 }

@@ -4,47 +4,53 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
-// watch is the clock of one call: it ends the call after the silence that pool.call_timeout allows, which
+// watch is the clock of one call: it ends the call after the silence that is allowed, which
 // progress interrupts, and turns the reply into an event stream when the call is quiet for long.
 type watch struct {
 	cancel context.CancelCauseFunc // ends the call
 	x      *exchange
+	limit  time.Duration // the silence that ends the call; 0 is no limit
+	late   error         // what the call ends with then
 	timer  *time.Timer
 	begun  time.Time
 	last   atomic.Int64 // nanoseconds after begun of the last sign of life
-	late   atomic.Bool
+	over   atomic.Bool
 	asking atomic.Int32 // questions that wait for a person, who may take longer than a Server
 }
 
-// watch starts the clock. One timer serves both purposes.
-func (x *exchange) watch(cancel context.CancelCauseFunc) *watch {
-	w := &watch{x: x, cancel: cancel, begun: time.Now()}
+// watch starts the clock of a call to a Server. One timer serves both purposes.
+func (x *exchange) watch(s *mcpmux.Server, cancel context.CancelCauseFunc) *watch {
+	w := &watch{x: x, cancel: cancel, limit: x.snap.callTimeout, late: errCallTimeout, begun: time.Now()}
+	if s.CallTimeout != nil {
+		w.limit, w.late = time.Duration(*s.CallTimeout), errOwnCallTimeout
+	}
 	first := quiet
-	if t := x.snap.callTimeout; t > 0 && t < first {
-		first = t
+	if w.limit > 0 && w.limit < first {
+		first = w.limit
 	}
 	w.timer = time.AfterFunc(first, w.tick)
 	return w
 }
 
 func (w *watch) tick() {
-	timeout := w.x.snap.callTimeout
 	silent := time.Since(w.begun) - time.Duration(w.last.Load())
-	if timeout > 0 && silent >= timeout && w.asking.Load() > 0 {
+	if w.limit > 0 && silent >= w.limit && w.asking.Load() > 0 {
 		w.alive()
 		silent = 0
 	}
-	if timeout > 0 && silent >= timeout {
-		w.late.Store(true)
-		w.cancel(errCallTimeout)
+	if w.limit > 0 && silent >= w.limit {
+		w.over.Store(true)
+		w.cancel(w.late)
 		return
 	}
-	next := timeout - silent
+	next := w.limit - silent
 	if since := time.Since(w.begun); since >= quiet {
 		w.x.reply.open()
-	} else if timeout <= 0 || quiet-since < next {
+	} else if w.limit <= 0 || quiet-since < next {
 		next = quiet - since
 	}
 	if next > 0 {
@@ -55,6 +61,6 @@ func (w *watch) tick() {
 // alive notes a sign of life of the Server.
 func (w *watch) alive() { w.last.Store(int64(time.Since(w.begun))) }
 
-func (w *watch) expired() bool { return w.late.Load() }
+func (w *watch) expired() bool { return w.over.Load() }
 
 func (w *watch) stop() { w.timer.Stop() }

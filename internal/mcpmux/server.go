@@ -63,6 +63,9 @@ type Server struct {
 	// IdleTimeout overrides the setting pool.idle_timeout; nil means the setting, 0 means never.
 	IdleTimeout *Duration `json:"idle_timeout,omitempty"`
 
+	// CallTimeout overrides the setting pool.call_timeout; nil means the setting, 0 means never.
+	CallTimeout *Duration `json:"call_timeout,omitempty"`
+
 	// Stamp changes with every write that changes what a connection to the Server would be
 	// (definition or values), so that followers see a new credential without opening it.
 	Stamp int64 `json:"-"`

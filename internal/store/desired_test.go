@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -95,6 +96,7 @@ func TestStore_UnfitDefinitionsAreRefused(t *testing.T) {
 		{Definition: mcpmux.Definition{Transport: "tcp", URL: "http://x"}},
 		{Definition: mcpmux.Definition{Transport: "stdio", Command: "x"}, Prefix: &bad},
 		{Definition: mcpmux.Definition{Transport: "stdio", Command: "x"}, IdleTimeout: &minus},
+		{Definition: mcpmux.Definition{Transport: "stdio", Command: "x"}, CallTimeout: &minus},
 	} {
 		n.Space, n.Alias = home, "x"
 		_, rev, err := f.CreateServer(bg, n)
@@ -482,7 +484,7 @@ func TestStore_ActivityIsFilteredFollowedAndPruned(t *testing.T) {
 			Method: "tools/call", Name: fmt.Sprint("t", i), Outcome: "ok", Code: -32601, Duration: mcpmux.Duration(i),
 		})
 	}
-	if err := f.AppendActivity(bg, list); err != nil {
+	if err := errors.Join(f.AppendActivity(bg, list[:200]), f.AppendActivity(bg, list[200:])); err != nil {
 		t.Fatal(err)
 	}
 	read := func(filter ActivityFilter) []Activity {

@@ -22,13 +22,15 @@ type NewServer struct {
 	Enabled     bool
 	Prefix      *string          // nil: the alias
 	IdleTimeout *mcpmux.Duration // nil: the setting
+	CallTimeout *mcpmux.Duration // nil: the setting
 }
 
 // CreateServer installs a Server, with its ServerAll set.
 func (s *Store) CreateServer(ctx context.Context, n NewServer) (mcpmux.Server, int64, error) {
 	srv := mcpmux.Server{
 		ID: mcpmux.ServerID(newID()), Space: n.Space, Alias: n.Alias, Enabled: n.Enabled,
-		Definition: n.Definition, Values: []mcpmux.ValueName{}, Prefix: n.Prefix, IdleTimeout: n.IdleTimeout,
+		Definition: n.Definition, Values: []mcpmux.ValueName{}, Prefix: n.Prefix,
+		IdleTimeout: n.IdleTimeout, CallTimeout: n.CallTimeout,
 	}
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		srv.CreatedAt = t.now
@@ -74,10 +76,10 @@ func insertServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, `INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, stamp, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+	return t.exec(ctx, `INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, stamp, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		string(srv.ID), string(srv.Space), srv.Alias, srv.Enabled, string(def), textOrNil(srv.Prefix),
-		durationOrNil(srv.IdleTimeout), srv.Stamp, srv.CreatedAt.UnixMicro())
+		durationOrNil(srv.IdleTimeout), durationOrNil(srv.CallTimeout), srv.Stamp, srv.CreatedAt.UnixMicro())
 }
 
 func textOrNil(s *string) any {
@@ -94,6 +96,13 @@ func durationOrNil(d *mcpmux.Duration) any {
 	return int64(*d)
 }
 
+func durationOf(d sql.NullInt64) *mcpmux.Duration {
+	if !d.Valid {
+		return nil
+	}
+	return new(mcpmux.Duration(d.Int64))
+}
+
 func checkServer(srv *mcpmux.Server) error {
 	if err := checkAlias(srv.Alias); err != nil {
 		return err
@@ -103,6 +112,9 @@ func checkServer(srv *mcpmux.Server) error {
 	}
 	if d := srv.IdleTimeout; d != nil && *d < 0 {
 		return mcpmux.Errorf(mcpmux.CodeInvalid, "the idle timeout %s is negative; 0 never closes", time.Duration(*d))
+	}
+	if d := srv.CallTimeout; d != nil && *d < 0 {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "the call timeout %s is negative; 0 sets no limit", time.Duration(*d))
 	}
 	return checkDefinition(srv.Definition)
 }
@@ -191,11 +203,13 @@ type ServerPatch struct {
 	Put    []Value
 	Drop   []mcpmux.ValueName
 
-	// SetPrefix says that Prefix is meant, nil being a meaning; SetIdleTimeout likewise.
+	// SetPrefix says that Prefix is meant, nil being a meaning; SetIdleTimeout and SetCallTimeout likewise.
 	SetPrefix      bool
 	Prefix         *string
 	SetIdleTimeout bool
 	IdleTimeout    *mcpmux.Duration
+	SetCallTimeout bool
+	CallTimeout    *mcpmux.Duration
 }
 
 // UpdateServer changes a Server. Its alias stays: names and members are made of it. The Change is
@@ -245,6 +259,9 @@ func (p ServerPatch) apply(srv *mcpmux.Server) {
 	if p.SetIdleTimeout {
 		srv.IdleTimeout = p.IdleTimeout
 	}
+	if p.SetCallTimeout {
+		srv.CallTimeout = p.CallTimeout
+	}
 }
 
 func sameDefinition(a, b mcpmux.Definition) bool {
@@ -256,7 +273,8 @@ func (p ServerPatch) changesNothing(srv mcpmux.Server) bool {
 	after := srv
 	p.apply(&after)
 	return sameDefinition(after.Definition, srv.Definition) && after.Enabled == srv.Enabled &&
-		textOrNil(after.Prefix) == textOrNil(srv.Prefix) && durationOrNil(after.IdleTimeout) == durationOrNil(srv.IdleTimeout)
+		textOrNil(after.Prefix) == textOrNil(srv.Prefix) && durationOrNil(after.IdleTimeout) == durationOrNil(srv.IdleTimeout) &&
+		durationOrNil(after.CallTimeout) == durationOrNil(srv.CallTimeout)
 }
 
 func updateServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
@@ -264,8 +282,8 @@ func updateServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, "UPDATE servers SET enabled = $1, definition = $2, prefix = $3, idle_timeout = $4, stamp = $5 WHERE id = $6",
-		srv.Enabled, string(def), textOrNil(srv.Prefix), durationOrNil(srv.IdleTimeout), srv.Stamp, string(srv.ID))
+	return t.exec(ctx, "UPDATE servers SET enabled = $1, definition = $2, prefix = $3, idle_timeout = $4, call_timeout = $5, stamp = $6 WHERE id = $7",
+		srv.Enabled, string(def), textOrNil(srv.Prefix), durationOrNil(srv.IdleTimeout), durationOrNil(srv.CallTimeout), srv.Stamp, string(srv.ID))
 }
 
 // DeleteServer deletes a Server with its values, its Features and its ServerAll set. Members of other sets
@@ -302,7 +320,7 @@ func (s *Store) MarkInteractive(ctx context.Context, id mcpmux.ServerID) (int64,
 	})
 }
 
-const selectServers = `SELECT id, space_id, alias, enabled, definition, prefix, idle_timeout, stamp, created_at,
+const selectServers = `SELECT id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, stamp, created_at,
 	about_version, about_capabilities, about_server_info, about_instructions, interactive FROM servers`
 
 func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
@@ -310,12 +328,12 @@ func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
 		srv                mcpmux.Server
 		def                string
 		prefix, version    sql.NullString
-		idle               sql.NullInt64
+		idle, call         sql.NullInt64
 		created            int64
 		capabilities, info []byte
 		about              mcpmux.About
 	)
-	err := rows.Scan(&srv.ID, &srv.Space, &srv.Alias, &srv.Enabled, &def, &prefix, &idle, &srv.Stamp, &created,
+	err := rows.Scan(&srv.ID, &srv.Space, &srv.Alias, &srv.Enabled, &def, &prefix, &idle, &call, &srv.Stamp, &created,
 		&version, &capabilities, &info, &about.Instructions, &about.Interactive)
 	if err != nil {
 		return srv, err
@@ -328,10 +346,7 @@ func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
 	if prefix.Valid {
 		srv.Prefix = &prefix.String
 	}
-	if idle.Valid {
-		d := mcpmux.Duration(idle.Int64)
-		srv.IdleTimeout = &d
-	}
+	srv.IdleTimeout, srv.CallTimeout = durationOf(idle), durationOf(call)
 	if version.Valid {
 		about.ProtocolVersion, about.Capabilities, about.ServerInfo = version.String, capabilities, info
 		srv.About = &about

@@ -43,6 +43,8 @@ type NewServer struct {
 	Prefix *string `json:"prefix,omitempty"`
 	// IdleTimeout overrides the setting pool.idle_timeout; 0 never closes.
 	IdleTimeout *mcpmux.Duration `json:"idle_timeout,omitempty"`
+	// CallTimeout overrides the setting pool.call_timeout; 0 sets no limit.
+	CallTimeout *mcpmux.Duration `json:"call_timeout,omitempty"`
 }
 
 // Value is one value of a Server, on its way into the store. It never comes out again.
@@ -61,9 +63,10 @@ type ServerPatch struct {
 	Values *[]Value   `json:"values,omitempty"`
 	Put    []Value    `json:"put,omitempty"`
 	Drop   []ValueRef `json:"drop,omitempty"`
-	// Prefix and IdleTimeout are JSON: null puts the default back.
+	// Prefix, IdleTimeout and CallTimeout are JSON: null puts the default back.
 	Prefix      json.RawMessage `json:"prefix,omitempty"`
 	IdleTimeout json.RawMessage `json:"idle_timeout,omitempty"`
+	CallTimeout json.RawMessage `json:"call_timeout,omitempty"`
 }
 
 // ValueRef names one value of a Server.
