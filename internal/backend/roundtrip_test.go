@@ -324,7 +324,7 @@ func TestDirect_ARefusedConnectionIsRecognisable(t *testing.T) {
 	address := "http://" + l.Addr().String()
 	_ = l.Close()
 	d, u := directTo(t, address)
-	if _, err := d.roundTrip(directPost(t.Context(), u, "x")); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := d.roundTrip(directPost(t.Context(), u, "x")); !errors.Is(err, syscall.ECONNREFUSED) { //nolint:bodyclose // there is none with an error
 		t.Errorf("err %v", err)
 	}
 }
