@@ -16,8 +16,12 @@ import (
 	"github.com/mcpmux/mcpmux/internal/supervisor"
 )
 
-// shutdownGrace is how long calls in flight may take to finish when the gateway stops.
-const shutdownGrace = 5 * time.Second
+// How long the gateway takes to stop, in this order. Each step has its own time: a call that uses up the first
+// must not leave the processes without any.
+const (
+	shutdownGrace = 5 * time.Second  // calls in flight may finish
+	serversGrace  = 10 * time.Second // processes end; longer than a backend takes from asking to killing
+)
 
 // front is the gateway as the user sees it: started or stopped. Started, its listener is open and enabled
 // Servers are connected; stopped, neither is.
@@ -105,7 +109,9 @@ func (f *front) Stop(ctx context.Context) error {
 	}
 	<-served
 	f.gateway.Close()
-	err := f.supervisor.Stop(grace)
+	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), serversGrace)
+	defer stop()
+	err := f.supervisor.Stop(ending)
 	f.log.Info("gateway stopped")
 	f.changed(false)
 	return err
