@@ -61,15 +61,7 @@ func Start(t *testing.T, o Options) *Daemon {
 	}
 	d := &Daemon{Dir: o.Dir, t: t, env: environment(t, o), log: new(logBuffer), done: make(chan struct{})}
 	args := append([]string{"serve", "--data-dir", d.Dir, "--gateway-addr", "localhost:0", "--dashboard-addr", "localhost:0", "--no-browser"}, o.Args...)
-	d.cmd = exec.Command(program, args...)
-	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr = d.env, d.log, d.log
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		d.err = d.cmd.Wait()
-		close(d.done)
-	}()
+	d.launch(args)
 	t.Cleanup(func() {
 		if err := d.Stop(); err != nil && !o.Slack {
 			t.Errorf("the daemon did not end well: %v", err)
@@ -83,6 +75,20 @@ func Start(t *testing.T, o Options) *Daemon {
 	})
 	d.awaitStart()
 	return d
+}
+
+// launch starts the process and watches for its end.
+func (d *Daemon) launch(args []string) {
+	d.t.Helper()
+	d.cmd = exec.Command(program, args...)
+	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr = append(slices.Clip(d.env), "MCPMUX_DATA_DIR="+d.Dir), d.log, d.log
+	if err := d.cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	go func() {
+		d.err = d.cmd.Wait()
+		close(d.done)
+	}()
 }
 
 // shortTempDir is a folder for the test with a short path: the control socket is in it, and the path of a

@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/mcpmux/mcpmux/internal/mcptest"
@@ -18,6 +20,9 @@ func TestMain(m *testing.M) {
 	if mcptest.IsChild() {
 		os.Exit(mcptest.Main())
 	}
+	flag.Parse()
+	// A daemon with its servers takes more than one core: more than two at once only make each other late.
+	_ = flag.Set("test.parallel", strconv.Itoa(min(2, runtime.GOMAXPROCS(0)))) // It is a flag of every test binary.
 	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
