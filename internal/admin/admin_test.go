@@ -37,6 +37,20 @@ func TestServer_PatchWithNullPutsTheDefaultBack(t *testing.T) {
 	}
 }
 
+func TestServer_OfEverySpaceIsInAllOfThem(t *testing.T) {
+	w := newWorld(t)
+	w.must("POST", "/spaces", `{"name":"Work"}`)
+	first := read[api.Server](t, w.must("POST", "/servers", strings.Replace(github, "{", `{"every_space":true,`, 1)))
+	w.must("POST", "/spaces", `{"name":"Late"}`)
+	for _, space := range []string{"Work", "Late"} {
+		if srv := read[api.Server](t, w.must("GET", "/servers/github?space="+space, "")); !srv.EverySpace || srv.ID == first.ID || srv.SpaceName != space {
+			t.Errorf("the copy in %s: %+v", space, srv)
+		}
+	}
+	w.must("DELETE", "/servers/github?space=Work", "")
+	w.must("GET", "/servers/github?space=Late", "")
+}
+
 func TestRequest_BadOnesSayWhatIsWrong(t *testing.T) {
 	w := newWorld(t)
 	w.must("POST", "/servers", github)

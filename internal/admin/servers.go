@@ -106,7 +106,7 @@ func (a *Admin) createServer(r *http.Request, body api.NewServer) (api.Server, e
 	srv, rev, err := a.cfg.Store.CreateServer(r.Context(), store.NewServer{
 		Space: sp.ID, Alias: body.Alias, Definition: body.Definition, Values: sealable(body.Values),
 		Enabled: body.Enabled == nil || *body.Enabled, Prefix: body.Prefix,
-		IdleTimeout: body.IdleTimeout, CallTimeout: body.CallTimeout,
+		IdleTimeout: body.IdleTimeout, CallTimeout: body.CallTimeout, EverySpace: body.EverySpace,
 	})
 	return a.serverAfter(r, srv.ID, rev, err)
 }

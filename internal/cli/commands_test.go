@@ -29,6 +29,17 @@ var (
 		Features:  api.FeatureCounts{Tools: 2, Prompts: 1},
 	}
 
+	noLimit = mcpmux.Duration(0)
+
+	everywhere = api.Server{
+		Server: mcpmux.Server{
+			ID: "i2", Space: "s1", Alias: "everywhere", Enabled: true, EverySpace: true, CallTimeout: &noLimit, CreatedAt: noon,
+			Definition: mcpmux.Definition{Transport: mcpmux.TransportHTTP, URL: "https://mcp.example/mcp"},
+		},
+		SpaceName: "Work",
+		Status:    mcpmux.ServerStatus{State: mcpmux.StateIdle, Since: noon},
+	}
+
 	key = mcpmux.AccessKey{ID: "k1", Client: "c1", Hint: "mm_key_abc", CreatedAt: noon}
 
 	cursor = api.Client{
@@ -78,6 +89,8 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("server list --space Home"), answers: map[string]any{"GET /servers": []api.Server{}}},
 			{args: words("server list --json"), answers: map[string]any{"GET /servers": []api.Server{}}},
 			{args: words("server show github"), answers: map[string]any{"GET /servers/github": github}},
+			{args: words("server add demo --every-space -- demo"), answers: added},
+			{args: words("server show everywhere"), answers: map[string]any{"GET /servers/everywhere": everywhere}},
 			{args: words("server show github --json"), answers: map[string]any{"GET /servers/github": github}},
 			{args: words("server restart github --space Work"), answers: map[string]any{"POST /servers/github/restart": github}},
 			{args: words("server logs github --tail 5"), answers: map[string]any{"GET /servers/github/logs": []api.LogLine{{At: noon, Source: "stderr", Text: "ready\x1b[2J"}}}},

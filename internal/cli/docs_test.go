@@ -20,6 +20,13 @@ A secret in an argument is visible to other users of the machine while the comma
 ` + "`--header K`" + ` read the value from standard input (without echo on a terminal), ` + "`--secret K=@FILE`" + ` and
 ` + "`--header 'K: @FILE'`" + ` from a file; a value that begins with @ is written @@.
 
+` + "`server add --every-space`" + ` adds a server to every other Space too, and to each Space made later: under the same alias, as
+a server of that Space with its own copy of the secrets and its own connections. A Space that has the alias already is
+left alone. Switching it off or removing it in one Space touches no other, and changing its secrets through the admin
+API makes it that Space's own; the server that was added is what new Spaces get a copy of, so change it there. Once no
+Space has it, no new one gets it. ` + "`--call-timeout`" + ` and ` + "`--idle-timeout`" + ` override the settings ` + "`pool.call_timeout`" + `
+and ` + "`pool.idle_timeout`" + ` for one server.
+
 | command | what it does |
 |---|---|
 `

@@ -201,7 +201,7 @@ func TestRun_WrongUsageIsTwoLinesAndAsksNothing(t *testing.T) {
 		"server add a -- https://x.example", "server add a https://x.example --transport stdio", "server add a --transport http -- cmd",
 		"server add a --transport htpt https://x.example", "server add a --header X:y -- cmd", "server add a --env X=y https://x.example",
 		"server add a --env X -- cmd", "server add a --env A=1 --env A=2 -- cmd", "server add a --secret =hidden -- cmd",
-		"server add a --cwd /tmp https://x.example", "server add a --idle-timeout soon -- cmd", "server logs a --tail -1",
+		"server add a --cwd /tmp https://x.example", "server add a --idle-timeout soon -- cmd", "server add a --call-timeout -1s -- cmd", "server add a --every-space --disabled -- cmd", "server logs a --tail -1",
 		"call", "call x {", "call x []", "call x {} y", "client create", "client create c --mode folow", "client create c --expires soon",
 		"client mode c sometimes", "client switch c maybe", "client key", "featureset include s", "featureset include s github",
 		"settings set k", "gateway", "gateway sotp", "serve x", "serve --log-level loud", "help nonsense",

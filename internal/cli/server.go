@@ -99,12 +99,17 @@ func writeServer(w io.Writer, s api.Server) {
 	if s.CallTimeout != nil {
 		call = durationText(*s.CallTimeout)
 	}
+	every := ""
+	if s.EverySpace {
+		every = "yes"
+	}
 	if s.About != nil {
 		version = s.About.ProtocolVersion
 	}
 	facts(w,
 		[2]string{"server", s.Alias},
 		[2]string{"space", s.SpaceName},
+		[2]string{"every space", every},
 		[2]string{"state", string(s.Status.State) + " since " + when(s.Status.Since)},
 		[2]string{"reason", s.Status.Reason},
 		[2]string{"transport", string(s.Definition.Transport)},

@@ -20,7 +20,7 @@ import (
 type serverFlags struct {
 	space, cwd, transport, prefix string
 	idleTimeout, callTimeout      time.Duration
-	disabled                      bool
+	disabled, everySpace          bool
 	values                        []valueArg
 }
 
@@ -41,6 +41,7 @@ func (a *app) serverAddCommand() *cobra.Command {
 	f.StringVar(&s.cwd, "cwd", "", "working folder of the command")
 	f.StringVar(&s.transport, "transport", "", "stdio, http or sse (default: what URL or COMMAND says)")
 	f.BoolVar(&s.disabled, "disabled", false, "add it switched off")
+	f.BoolVar(&s.everySpace, "every-space", false, "add it to every other Space too, and to those made later, as a server of their own; where the alias is taken it is left out")
 	f.StringVar(&s.prefix, "prefix", "", "what the names of its tools begin with (default: the alias; empty: nothing)")
 	f.DurationVar(&s.idleTimeout, "idle-timeout", 0, "close its connection after this long without use, like 10m; 0: never (default: the setting pool.idle_timeout)")
 	f.DurationVar(&s.callTimeout, "call-timeout", 0, "end a call to it after this long without a sign of progress, like 2m; 0: never (default: the setting pool.call_timeout)")
@@ -57,7 +58,7 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 	if err := s.check(cmd, def); err != nil {
 		return err
 	}
-	add := api.NewServer{Alias: alias, Definition: def}
+	add := api.NewServer{Alias: alias, Definition: def, EverySpace: s.everySpace}
 	if s.disabled {
 		off := false
 		add.Enabled = &off
@@ -86,7 +87,11 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 		add.Values = append(add.Values, api.Value{Kind: v.kind, Name: v.name, Secret: v.secret, Value: text})
 	}
 	server, err := c.CreateServer(cmd.Context(), s.space, add)
-	return a.reply(server, err, says("added %s to the Space %q; `mcpmux server show %s` tells how it is doing", alias, server.SpaceName, alias))
+	where := fmt.Sprintf("the Space %q", server.SpaceName)
+	if s.everySpace {
+		where += " and every other that has no " + alias
+	}
+	return a.reply(server, err, says("added %s to %s; `mcpmux server show %s` tells how it is doing", alias, where, alias))
 }
 
 // aliasForm is the form of an alias; the store insists on it too.
@@ -147,6 +152,8 @@ func (s *serverFlags) check(cmd *cobra.Command, def mcpmux.Definition) error {
 		return misused(cmd, "--transport %s does not go with %s", t, map[bool]string{true: "a command", false: "a URL"}[isCommand])
 	case !isCommand && s.cwd != "":
 		return misused(cmd, "--cwd is for a command, not for a URL")
+	case s.everySpace && s.disabled:
+		return misused(cmd, "--disabled does not go with --every-space; add it switched on, and switch it off in the Spaces that do not want it")
 	case s.idleTimeout < 0:
 		return misused(cmd, "--idle-timeout is negative")
 	case s.callTimeout < 0:

@@ -66,6 +66,10 @@ type Server struct {
 	// CallTimeout overrides the setting pool.call_timeout; nil means the setting, 0 means never.
 	CallTimeout *Duration `json:"call_timeout,omitempty"`
 
+	// EverySpace is set for a Server that every Space gets when it is made, and for its copies: each is a
+	// Server of its own in its Space. A copy given another recipe or other values ceases to be one.
+	EverySpace bool `json:"every_space,omitempty"`
+
 	// Stamp changes with every write that changes what a connection to the Server would be
 	// (definition or values), so that followers see a new credential without opening it.
 	Stamp int64 `json:"-"`

@@ -23,6 +23,7 @@ type NewServer struct {
 	Prefix      *string          // nil: the alias
 	IdleTimeout *mcpmux.Duration // nil: the setting
 	CallTimeout *mcpmux.Duration // nil: the setting
+	EverySpace  bool             // all other Spaces, and those made later, get a copy
 }
 
 // CreateServer installs a Server, with its ServerAll set.
@@ -30,7 +31,7 @@ func (s *Store) CreateServer(ctx context.Context, n NewServer) (mcpmux.Server, i
 	srv := mcpmux.Server{
 		ID: mcpmux.ServerID(newID()), Space: n.Space, Alias: n.Alias, Enabled: n.Enabled,
 		Definition: n.Definition, Values: []mcpmux.ValueName{}, Prefix: n.Prefix,
-		IdleTimeout: n.IdleTimeout, CallTimeout: n.CallTimeout,
+		IdleTimeout: n.IdleTimeout, CallTimeout: n.CallTimeout, EverySpace: n.EverySpace,
 	}
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		srv.CreatedAt = t.now
@@ -41,6 +42,9 @@ func (s *Store) CreateServer(ctx context.Context, n NewServer) (mcpmux.Server, i
 		if err := checkServer(&srv); err != nil {
 			return err
 		}
+		if n.EverySpace && !n.Enabled {
+			return mcpmux.Errorf(mcpmux.CodeInvalid, "a Server of every Space is added switched on; switch it off in the Spaces that do not want it")
+		}
 		same, err := t.count(ctx, "SELECT count(*) FROM servers WHERE space_id = $1 AND alias = $2", string(n.Space), n.Alias)
 		if err != nil {
 			return err
@@ -48,38 +52,51 @@ func (s *Store) CreateServer(ctx context.Context, n NewServer) (mcpmux.Server, i
 		if same > 0 {
 			return mcpmux.Errorf(mcpmux.CodeConflict, "there is a Server %q in the Space %q already", n.Alias, sp.Name)
 		}
-		// The Change comes first: its revision is the Server's stamp.
-		if err := t.change(ctx, serverCreated, srv.Space, string(srv.ID)); err != nil {
+		if !n.EverySpace {
+			return s.addServer(ctx, t, &srv, "", n.Values)
+		}
+		if err := s.addServer(ctx, t, &srv, srv.ID, n.Values); err != nil {
 			return err
 		}
-		srv.Stamp = t.revision
-		if err := insertServer(ctx, t, srv); err != nil {
-			return err
-		}
-		set := mcpmux.FeatureSet{Space: srv.Space, Name: mcpmux.ServerSetPrefix + srv.Alias, Kind: mcpmux.SetServerAll}
-		if err := insertSet(ctx, t, set, srv.ID); err != nil {
-			return err
-		}
-		for _, v := range n.Values {
-			if err := s.putValue(ctx, t, &srv, v); err != nil {
-				return err
-			}
-		}
-		srv.Values, err = valueNames(ctx, t, srv.ID)
-		return err
+		return s.installEverywhere(ctx, t, &srv, n.Values)
 	})
 	return srv, rev, err
 }
 
-func insertServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
+// addServer writes a Server whose alias is free in its Space, and fills in its stamp and the names of its
+// values. everySpace is the first of the Servers of every Space that it belongs to, empty for any other.
+func (s *Store) addServer(ctx context.Context, t *tx, srv *mcpmux.Server, everySpace mcpmux.ServerID, values []Value) (err error) {
+	// The Change comes first: its revision is the Server's stamp.
+	if err := t.change(ctx, serverCreated, srv.Space, string(srv.ID)); err != nil {
+		return err
+	}
+	srv.Stamp = t.revision
+	if err := insertServer(ctx, t, srv, everySpace); err != nil {
+		return err
+	}
+	set := mcpmux.FeatureSet{Space: srv.Space, Name: mcpmux.ServerSetPrefix + srv.Alias, Kind: mcpmux.SetServerAll}
+	if err := insertSet(ctx, t, set, srv.ID); err != nil {
+		return err
+	}
+	for _, v := range values {
+		if err := s.putValue(ctx, t, srv, v); err != nil {
+			return err
+		}
+	}
+	srv.Values, err = valueNames(ctx, t, srv.ID)
+	return err
+}
+
+func insertServer(ctx context.Context, t *tx, srv *mcpmux.Server, everySpace mcpmux.ServerID) error {
 	def, err := json.Marshal(srv.Definition)
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, `INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, stamp, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	return t.exec(ctx, `INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, every_space, stamp, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		string(srv.ID), string(srv.Space), srv.Alias, srv.Enabled, string(def), textOrNil(srv.Prefix),
-		durationOrNil(srv.IdleTimeout), durationOrNil(srv.CallTimeout), srv.Stamp, srv.CreatedAt.UnixMicro())
+		durationOrNil(srv.IdleTimeout), durationOrNil(srv.CallTimeout), sql.NullString{String: string(everySpace), Valid: everySpace != ""},
+		srv.Stamp, srv.CreatedAt.UnixMicro())
 }
 
 func textOrNil(s *string) any {
@@ -213,7 +230,8 @@ type ServerPatch struct {
 }
 
 // UpdateServer changes a Server. Its alias stays: names and members are made of it. The Change is
-// server.updated whatever was changed, and the stamp moves where a connection would be another.
+// server.updated whatever was changed, and the stamp moves where a connection would be another; a copy of a
+// Server of every Space then ceases to be one.
 func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPatch) (int64, error) {
 	newValues := p.Values != nil || len(p.Put) > 0 || len(p.Drop) > 0
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
@@ -234,6 +252,9 @@ func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPa
 		}
 		if redial {
 			srv.Stamp = t.revision
+			if err := leaveEverySpace(ctx, t, id); err != nil {
+				return err
+			}
 		}
 		if err := updateServer(ctx, t, srv); err != nil {
 			return err
@@ -320,8 +341,8 @@ func (s *Store) MarkInteractive(ctx context.Context, id mcpmux.ServerID) (int64,
 	})
 }
 
-const selectServers = `SELECT id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, stamp, created_at,
-	about_version, about_capabilities, about_server_info, about_instructions, interactive FROM servers`
+const selectServers = `SELECT id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, every_space IS NOT NULL,
+	stamp, created_at, about_version, about_capabilities, about_server_info, about_instructions, interactive FROM servers`
 
 func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
 	var (
@@ -333,7 +354,7 @@ func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
 		capabilities, info []byte
 		about              mcpmux.About
 	)
-	err := rows.Scan(&srv.ID, &srv.Space, &srv.Alias, &srv.Enabled, &def, &prefix, &idle, &call, &srv.Stamp, &created,
+	err := rows.Scan(&srv.ID, &srv.Space, &srv.Alias, &srv.Enabled, &def, &prefix, &idle, &call, &srv.EverySpace, &srv.Stamp, &created,
 		&version, &capabilities, &info, &about.Instructions, &about.Interactive)
 	if err != nil {
 		return srv, err

@@ -8,7 +8,8 @@ import (
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
-// CreateSpace makes a Space with its sets All and Default. It is not active.
+// CreateSpace makes a Space with its sets All and Default, and its copies of the Servers of every Space. It
+// is not active. Where such a Server has values that cannot be opened, no Space is made.
 func (s *Store) CreateSpace(ctx context.Context, name string) (mcpmux.Space, int64, error) {
 	sp := mcpmux.Space{ID: mcpmux.SpaceID(newID()), Name: name}
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
@@ -16,7 +17,10 @@ func (s *Store) CreateSpace(ctx context.Context, name string) (mcpmux.Space, int
 		if err := spaceNameFree(ctx, t, name, ""); err != nil {
 			return err
 		}
-		return insertSpace(ctx, t, sp)
+		if err := insertSpace(ctx, t, sp); err != nil {
+			return err
+		}
+		return s.installEverySpaceServers(ctx, t, sp.ID)
 	})
 	return sp, rev, err
 }

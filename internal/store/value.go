@@ -100,38 +100,55 @@ func readCanary(ctx context.Context, t *tx) (canary []byte, sealed bool, err err
 // Values opens the values of a Server, in the order of their making. A blob that does not open is an error
 // that names the Server and the value: a Server is not run with half of its configuration.
 func (s *Store) Values(ctx context.Context, id mcpmux.ServerID) ([]Value, error) {
-	type row struct {
-		id     string
-		value  Value
-		sealed []byte
-	}
 	var srv mcpmux.Server
-	var stored []row
+	var stored []sealedValue
 	err := s.read(ctx, func(ctx context.Context, t *tx) (err error) {
 		if srv, err = findServer(ctx, t, id); err != nil {
 			return err
 		}
-		return t.each(ctx, func(rows *sql.Rows) error {
-			var r row
-			err := rows.Scan(&r.id, &r.value.Kind, &r.value.Name, &r.value.Secret, &r.sealed)
-			stored = append(stored, r)
-			return err
-		}, "SELECT id, kind, name, secret, sealed FROM server_values WHERE server_id = $1 ORDER BY id", string(id))
+		stored, err = readSealed(ctx, t, id)
+		return err
 	})
-	if err != nil || len(stored) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	return s.openSealed(&srv, stored)
+}
+
+// sealedValue is a value as it is stored.
+type sealedValue struct {
+	row string
+	mcpmux.ValueName
+	blob []byte
+}
+
+func readSealed(ctx context.Context, t *tx, id mcpmux.ServerID) ([]sealedValue, error) {
+	var all []sealedValue
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		var v sealedValue
+		err := rows.Scan(&v.row, &v.Kind, &v.Name, &v.Secret, &v.blob)
+		all = append(all, v)
+		return err
+	}, "SELECT id, kind, name, secret, sealed FROM server_values WHERE server_id = $1 ORDER BY id", string(id))
+	return all, err
+}
+
+// openSealed opens the values of a Server; where there are none it needs no key.
+func (s *Store) openSealed(srv *mcpmux.Server, stored []sealedValue) ([]Value, error) {
+	if len(stored) == 0 {
+		return nil, nil
 	}
 	box := s.box.Load()
 	if box == nil {
 		return nil, errLocked
 	}
 	out := make([]Value, len(stored))
-	for i, r := range stored {
-		plain, err := box.Open(s.place(r.id, &srv, r.value.ValueName), r.sealed)
+	for i, v := range stored {
+		plain, err := box.Open(s.place(v.row, srv, v.ValueName), v.blob)
 		if err != nil {
-			return nil, mcpmux.Errorf(mcpmux.CodeUnavailable, "the stored %s %q of Server %q cannot be opened: %v; set it again", r.value.Kind, r.value.Name, srv.Alias, err)
+			return nil, mcpmux.Errorf(mcpmux.CodeUnavailable, "the stored %s %q of Server %q cannot be opened: %v; set it again", v.Kind, v.Name, srv.Alias, err)
 		}
-		out[i] = Value{r.value.ValueName, secret.NewValue(string(plain))}
+		out[i] = Value{v.ValueName, secret.NewValue(string(plain))}
 	}
 	return out, nil
 }

@@ -45,6 +45,8 @@ type NewServer struct {
 	IdleTimeout *mcpmux.Duration `json:"idle_timeout,omitempty"`
 	// CallTimeout overrides the setting pool.call_timeout; 0 sets no limit.
 	CallTimeout *mcpmux.Duration `json:"call_timeout,omitempty"`
+	// EverySpace gives all other Spaces, and those made later, a copy: a Server of their own.
+	EverySpace bool `json:"every_space,omitempty"`
 }
 
 // Value is one value of a Server, on its way into the store. It never comes out again.
