@@ -71,7 +71,7 @@ func TestRequest_BadOnesSayWhatIsWrong(t *testing.T) {
 	w.refused(400, "not a connection mode", "POST", "/clients", `{"name":"c","mode":"x"}`)
 	w.refused(400, "longer than 0", "POST", "/clients", `{"name":"c","expires_in":"-1h"}`)
 
-	r := httptest.NewRequest("POST", prefix+"/spaces", strings.NewReader(`{"name":"x"}`))
+	r := httptest.NewRequest(http.MethodPost, prefix+"/spaces", strings.NewReader(`{"name":"x"}`))
 	r.Header.Set("Content-Type", "text/plain")
 	if status, text := serve(w.socket, r); status != http.StatusUnsupportedMediaType {
 		t.Errorf("text/plain: %d %s", status, text)
@@ -208,7 +208,7 @@ func listen(t *testing.T, h http.Handler, last string) func() string {
 	srv := httptest.NewServer(h)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() { cancel(); srv.Close() })
-	r, err := http.NewRequestWithContext(ctx, "GET", srv.URL+prefix+"/events", http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL+prefix+"/events", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,8 +26,9 @@ func Status(code mcpmux.Code) int {
 		return http.StatusUnauthorized
 	case mcpmux.CodeUnavailable:
 		return http.StatusServiceUnavailable
+	default: // CodeInternal, and a code that is missing here, which is a mistake of ours too.
+		return http.StatusInternalServerError
 	}
-	return http.StatusInternalServerError
 }
 
 // formError is a request whose form HTTP has a status of its own for.

@@ -30,7 +30,7 @@ func (w *world) newTicket() string {
 }
 
 func (w *world) redeem(ticket string) (int, *httptest.ResponseRecorder) {
-	r := httptest.NewRequest("POST", "/session", strings.NewReader(`{"ticket":"`+ticket+`"}`))
+	r := httptest.NewRequest(http.MethodPost, "/session", strings.NewReader(`{"ticket":"`+ticket+`"}`))
 	r.Header.Set("Content-Type", "application/json")
 	rec := httptest.NewRecorder()
 	w.desk.ServeHTTP(rec, r)
@@ -123,7 +123,7 @@ func TestLogins_AreBounded(t *testing.T) {
 func TestDashboard_PagesCarryTheirHeaders(t *testing.T) {
 	w := newWorld(t)
 	rec := httptest.NewRecorder()
-	w.desk.ServeHTTP(rec, httptest.NewRequest("GET", "/", http.NoBody))
+	w.desk.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 	if rec.Code != 200 || !strings.Contains(rec.Body.String(), "page") || !strings.Contains(rec.Header().Get("Content-Security-Policy"), "script-src 'self'") ||
 		rec.Header().Get("X-Frame-Options") != "DENY" {
 		t.Errorf("%d %v", rec.Code, rec.Header())

@@ -121,12 +121,13 @@ func schema(schemas object, t reflect.Type) object {
 			schemas[name] = describeStruct(schemas, t)
 		}
 		return object{"$ref": "#/components/schemas/" + name}
+	default: // texts; the API has no other kinds
+		s := object{"type": "string"}
+		if w := words[t]; w != nil {
+			s["enum"] = w
+		}
+		return s
 	}
-	s := object{"type": "string"}
-	if w := words[t]; w != nil {
-		s["enum"] = w
-	}
-	return s
 }
 
 func describeStruct(schemas object, t reflect.Type) object {
@@ -154,8 +155,7 @@ type field struct {
 // fields are the members of a struct as JSON, those of embedded structs among them.
 func fields(t reflect.Type) iter.Seq[field] {
 	return func(yield func(field) bool) {
-		for i := range t.NumField() {
-			f := t.Field(i)
+		for f := range t.Fields() {
 			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if name == "" && f.Anonymous {
 				for inner := range fields(f.Type) {

@@ -120,8 +120,9 @@ func jsonWord(t reflect.Type) string {
 		return "an object"
 	case reflect.Pointer:
 		return jsonWord(t.Elem())
+	default: // the API has no other kinds
+		return "a text"
 	}
-	return "a text"
 }
 
 // members lists the members of a body's type.

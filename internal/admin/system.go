@@ -54,6 +54,7 @@ func (a *Admin) countServers(st *mcpmux.State, out *api.Status) {
 			out.IdleServers++
 		case mcpmux.StateError, mcpmux.StateLoginRequired:
 			out.Warnings = append(out.Warnings, trouble(st, srv, s))
+		default: // neither runs nor wants anything of a person
 		}
 	}
 }

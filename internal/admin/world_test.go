@@ -85,6 +85,7 @@ func (servers) Restart(mcpmux.ServerID) error { return nil }
 func (servers) Logs(mcpmux.ServerID, int) []api.LogLine {
 	return []api.LogLine{{Source: "stderr", Text: "one"}}
 }
+
 func (s servers) Follow(id mcpmux.ServerID, tail int) ([]api.LogLine, <-chan api.LogLine, func()) {
 	more := make(chan api.LogLine, 1)
 	more <- api.LogLine{Source: "stderr", Text: "two"}

@@ -89,7 +89,7 @@ func (r *rig) events(method, path, client, body string, headers ...string) *stre
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header.Add(name, value)
 	}
-	resp, err := r.http.Do(req)
+	resp, err := r.http.Do(req) //nolint:bodyclose // The stream closes it when it ends.
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -17,8 +17,10 @@ func (x *exchange) serveLegacy(r *http.Request) {
 	if v := r.Header.Get(headerVersion); v != "" && !protocol.Known(v) {
 		// MCP 2025-11-25 basic/transports §Protocol Version Header. The version need not be the negotiated
 		// one: clients in the field send an older one they know.
-		x.fail(&rpcError{status: http.StatusBadRequest, code: codeInvalidRequest,
-			message: "MCP-Protocol-Version " + strconv.Quote(v) + " is not supported; supported: " + strings.Join(protocol.Supported(), ", ")})
+		x.fail(&rpcError{
+			status: http.StatusBadRequest, code: codeInvalidRequest,
+			message: "MCP-Protocol-Version " + strconv.Quote(v) + " is not supported; supported: " + strings.Join(protocol.Supported(), ", "),
+		})
 		return
 	}
 	if x.msg.Kind == wire.Request && x.msg.Method == "initialize" {
@@ -45,13 +47,17 @@ func (x *exchange) serveLegacy(r *http.Request) {
 func (x *exchange) findSession(r *http.Request) *rpcError {
 	id := r.Header.Get(headerSession)
 	if id == "" {
-		return &rpcError{status: http.StatusBadRequest, code: codeInvalidRequest,
-			message: "Mcp-Session-Id is missing: send initialize first and repeat the id that its answer carries"}
+		return &rpcError{
+			status: http.StatusBadRequest, code: codeInvalidRequest,
+			message: "Mcp-Session-Id is missing: send initialize first and repeat the id that its answer carries",
+		}
 	}
 	x.sess = x.g.sessions.find(id, x.id.Client, x.alias)
 	if x.sess == nil {
-		return &rpcError{status: http.StatusNotFound, code: codeInvalidRequest,
-			message: "no such session; send initialize to begin a new one"}
+		return &rpcError{
+			status: http.StatusNotFound, code: codeInvalidRequest,
+			message: "no such session; send initialize to begin a new one",
+		}
 	}
 	return nil
 }

@@ -51,8 +51,10 @@ type exchange struct {
 // servePost handles one message of a client.
 func (g *Gateway) servePost(w http.ResponseWriter, r *http.Request, id Identity, alias string) {
 	if !isJSON(r.Header.Get("Content-Type")) {
-		writeError(w, nil, &rpcError{status: http.StatusUnsupportedMediaType, code: codeInvalidRequest,
-			message: "Content-Type must be application/json"})
+		writeError(w, nil, &rpcError{
+			status: http.StatusUnsupportedMediaType, code: codeInvalidRequest,
+			message: "Content-Type must be application/json",
+		})
 		return
 	}
 	body, fail := readBody(r)
@@ -63,8 +65,10 @@ func (g *Gateway) servePost(w http.ResponseWriter, r *http.Request, id Identity,
 	x := &exchange{g: g, snap: g.current.Load(), id: id, alias: alias}
 	view, ok := x.snap.view(id.Client, alias)
 	if !ok {
-		writeError(w, nil, &rpcError{status: http.StatusNotFound, code: codeInvalidRequest,
-			message: "there is no server " + strconv.Quote(alias) + " at this address"})
+		writeError(w, nil, &rpcError{
+			status: http.StatusNotFound, code: codeInvalidRequest,
+			message: "there is no server " + strconv.Quote(alias) + " at this address",
+		})
 		return
 	}
 	x.view = view
@@ -182,8 +186,10 @@ func readBody(r *http.Request) ([]byte, *rpcError) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, &rpcError{status: http.StatusRequestEntityTooLarge, code: codeInvalidRequest,
-			message: "the message is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes"}
+		return nil, &rpcError{
+			status: http.StatusRequestEntityTooLarge, code: codeInvalidRequest,
+			message: "the message is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes",
+		}
 	case err != nil:
 		return nil, &rpcError{status: http.StatusBadRequest, code: wire.CodeParse, message: "the body ended before it was complete"}
 	}
@@ -192,8 +198,7 @@ func readBody(r *http.Request) ([]byte, *rpcError) {
 
 // syntaxError turns a refusal of wire into an answer.
 func syntaxError(err error) *rpcError {
-	var s *wire.SyntaxError
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*wire.SyntaxError](err); ok {
 		return &rpcError{status: http.StatusBadRequest, code: s.Code, message: s.Error()}
 	}
 	return &rpcError{status: http.StatusBadRequest, code: wire.CodeParse, message: err.Error()}

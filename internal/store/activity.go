@@ -46,7 +46,7 @@ func (s *Store) AppendActivity(ctx context.Context, list []mcpmux.Activity) erro
 		if err != nil {
 			return err
 		}
-		first := int64(last) + 1
+		first := last + 1
 		for block := range slices.Chunk(list, activityBlock) {
 			if err := t.putBlock(ctx, first, block); err != nil {
 				return err
