@@ -55,7 +55,7 @@ fmt: ## Format the code, and fix what the linters can fix
 
 .PHONY: lint
 lint: ## Static checks (golangci-lint, pinned in tools/go.mod)
-	$(LINT) run ./...
+	$(LINT) run --allow-parallel-runners ./...
 
 .PHONY: cross
 cross: ## Build for the systems that the tests do not run on

@@ -58,13 +58,14 @@ func TestNames_CollisionsAreResolvedAlikeAfterARestart(t *testing.T) {
 		})
 		return len(clash) == 2 && clash[0] != clash[1]
 	})
-	route := func(m *MCP) (calls string) {
+	route := func(m *MCP) string {
+		var calls strings.Builder
 		for _, name := range clash {
 			before := [2]int{one.Calls("b_c"), two.Calls("c")}
 			m.Call(name, `{}`)
-			calls += fmt.Sprint(one.Calls("b_c")-before[0], two.Calls("c")-before[1], ";")
+			fmt.Fprint(&calls, one.Calls("b_c")-before[0], two.Calls("c")-before[1], ";")
 		}
-		return calls
+		return calls.String()
 	}
 	before := route(m)
 	if !strings.Contains(before, "1 0") || !strings.Contains(before, "0 1") {
