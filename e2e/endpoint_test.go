@@ -187,7 +187,7 @@ func TestEndpoint_SIGTERMEndsItWithCodeZeroInTheMiddleOfACall(t *testing.T) {
 	if took := time.Since(start); took > 15*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	<-over //nolint:errcheck // how the cut call was answered is not the point
+	<-over             //nolint:errcheck // how the cut call was answered is not the point
 	for range stream { // It ends.
 		continue
 	}
