@@ -496,3 +496,42 @@ func TestCommandLine_CallsInTheServersEra(t *testing.T) {
 		}
 	}
 }
+
+func TestModern_AClientThatGoesAwayCancelsItsCall(t *testing.T) {
+	r := demoRig(t, "2026-07-28", nil)
+	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"be_countdown","arguments":{"from":60},"_meta":{"progressToken":1,` +
+		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+	s := r.events("POST", "/mcp", "c", body, "MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: be_countdown")
+	if e := s.next(); !strings.Contains(e, "notifications/progress") {
+		t.Fatalf("heard %s", e)
+	}
+	lease, err := r.pool.Acquire(t.Context(), "v", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lease.Release()
+	if n := lease.Conn.InFlight(); n != 1 {
+		t.Fatalf("%d calls in flight", n)
+	}
+	s.end()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for lease.Conn.InFlight() > 0 {
+		select {
+		case <-tick.C:
+		case <-time.After(10 * time.Second):
+			t.Fatal("the call goes on")
+		}
+	}
+}
+
+func TestLegacy_AClientThatGoesAwayDoesNotCancelItsCall(t *testing.T) {
+	r := demoRig(t, "2025-11-25", nil)
+	sid := r.open("c", "/mcp", "{}")
+	s := r.events("POST", "/mcp", "c", callBody(`1`, "be_countdown", `{"from":60}`, `{"progressToken":1}`), sid)
+	s.next()
+	s.end()
+	if a := r.send("POST", "/mcp", "c", callBody(`1`, "be_echo", `{"text":"x"}`, ""), sid); !strings.Contains(a.body, "in flight") {
+		t.Errorf("the call ended with its connection: %s", a.body)
+	}
+}
