@@ -49,12 +49,12 @@ func (s *snapshot) admits(id Identity) bool {
 	return ok
 }
 
-// changes says which lists differ between two snapshots for a Client at an endpoint.
-func changes(old, next *snapshot, client mcpmux.ClientID, alias string) (tools, prompts, resources bool) {
+// changedLists are the list_changed notifications that are due to a Client at an endpoint.
+func changedLists(old, next *snapshot, client mcpmux.ClientID, alias string) []string {
 	a, okA := old.view(client, alias)
 	b, okB := next.view(client, alias)
 	if a == b {
-		return false, false, false
+		return nil
 	}
 	if !okA {
 		a = emptyView
@@ -62,7 +62,18 @@ func changes(old, next *snapshot, client mcpmux.ClientID, alias string) (tools, 
 	if !okB {
 		b = emptyView
 	}
-	return catalog.Diff(a, b)
+	tools, prompts, resources := catalog.Diff(a, b)
+	var methods []string
+	if tools {
+		methods = append(methods, methodToolsChanged)
+	}
+	if prompts {
+		methods = append(methods, methodPromptsChanged)
+	}
+	if resources {
+		methods = append(methods, methodResourcesChanged)
+	}
+	return methods
 }
 
 // withLocal adds the pseudo-client local, which has All of every Space.

@@ -7,26 +7,13 @@ import (
 
 	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 // listTTL is how long a client of 2026-07-28 may reuse a list, in milliseconds. Permissions can change at
 // any moment and every call is checked anyway, so it only spares bursts of the same request.
 const listTTL = 2000
-
-// listMember is the member of a list result that holds the items (MCP server/tools §Listing and its kin).
-func listMember(kind mcpmux.FeatureKind) string {
-	switch kind {
-	case mcpmux.KindPrompt:
-		return "prompts"
-	case mcpmux.KindResource:
-		return "resources"
-	case mcpmux.KindTemplate:
-		return "resourceTemplates"
-	case mcpmux.KindTool:
-	}
-	return "tools"
-}
 
 // list answers a list request from the View, in one page unless a page size is set: many clients ignore
 // nextCursor.
@@ -47,7 +34,7 @@ func (x *exchange) list() {
 	if x.modern {
 		out = append(out, `"resultType":"complete",`...)
 	}
-	out = append(append(append(out, '"'), listMember(kind)...), `":`...)
+	out = append(append(append(out, '"'), protocol.ListMember(kind)...), `":`...)
 	out = append(out, items...)
 	if next != "" {
 		out = append(append(out, `,"nextCursor":`...), wire.Quote(next)...)

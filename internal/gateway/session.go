@@ -158,14 +158,8 @@ func (s *session) close() {
 
 // viewChanged tells the client which of its lists differ.
 func (s *session) viewChanged(old, next *snapshot) {
-	tools, prompts, resources := changes(old, next, s.identity.Client, s.alias)
-	for _, c := range []struct {
-		changed bool
-		method  string
-	}{{tools, methodToolsChanged}, {prompts, methodPromptsChanged}, {resources, methodResourcesChanged}} {
-		if c.changed {
-			s.out.push(outItem{key: c.method, must: true, raw: wire.NewNotification(c.method, nil)})
-		}
+	for _, method := range changedLists(old, next, s.identity.Client, s.alias) {
+		s.out.push(outItem{key: method, must: true, raw: wire.NewNotification(method, nil)})
 	}
 }
 

@@ -37,13 +37,9 @@ func (l *listener) frame(method string, rest []byte) []byte {
 }
 
 func (l *listener) viewChanged(old, next *snapshot) {
-	tools, prompts, resources := changes(old, next, l.identity.Client, l.alias)
-	for _, c := range []struct {
-		changed bool
-		method  string
-	}{{tools, methodToolsChanged}, {prompts, methodPromptsChanged}, {resources, methodResourcesChanged}} {
-		if c.changed && l.filter.wants(c.method) {
-			l.out.push(outItem{key: c.method, must: true, raw: l.frame(c.method, nil)})
+	for _, method := range changedLists(old, next, l.identity.Client, l.alias) {
+		if l.filter.wants(method) {
+			l.out.push(outItem{key: method, must: true, raw: l.frame(method, nil)})
 		}
 	}
 }
