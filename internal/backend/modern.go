@@ -216,29 +216,18 @@ func (c *Conn) acknowledged(m wire.Message) {
 
 // watchListen opens the stream again when it breaks, with growing pauses.
 func (c *Conn) watchListen(s *listenStream) {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return
-	}
-	c.tasks.Add(1)
-	c.mu.Unlock()
-	go func() {
-		defer c.tasks.Done()
+	c.background(func() {
 		begun := time.Now()
 		<-s.ended
 		for pause := time.Second; ; pause = min(2*pause, listenRetry) {
 			if time.Since(begun) > listenRetry {
 				begun, pause = time.Now(), time.Second
 			}
-			if !c.isLive(s) || !c.rest(pause) {
-				return
-			}
-			if c.reopen(s) {
+			if !c.isLive(s) || !c.rest(pause) || c.reopen(s) {
 				return
 			}
 		}
-	}()
+	})
 }
 
 func (c *Conn) isLive(s *listenStream) bool {

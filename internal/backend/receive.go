@@ -238,21 +238,22 @@ func (c *Conn) refuse(m wire.Message, code int, message string) {
 
 // respond sends an answer to the Server without holding up the reader.
 func (c *Conn) respond(raw []byte) {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return
-	}
-	c.tasks.Add(1)
-	c.mu.Unlock()
-	go func() {
-		defer c.tasks.Done()
+	c.background(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), respondTimeout)
 		defer cancel()
 		if err := c.tr.send(ctx, raw); err != nil {
 			c.log.Debug("answer to the server was not sent", "err", err)
 		}
-	}()
+	})
+}
+
+// background runs a task that Close waits for. On a connection that is closed it does nothing.
+func (c *Conn) background(task func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.tasks.Go(task)
+	}
 }
 
 // cancelled tells the Server that nobody waits for a request any more.
