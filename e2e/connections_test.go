@@ -124,6 +124,54 @@ func TestConnections_AKilledServerComesBackAndNoCallIsSentTwice(t *testing.T) {
 	}
 }
 
+// A server that is killed from outside is noticed at once, without anybody calling it, and comes back by itself.
+func TestConnections_AServerKilledFromOutsideIsNoticedAndComesBack(t *testing.T) {
+	t.Parallel()
+	d := Start(t, Options{})
+	d.AddServer("s", process(t, mcptest.Script{})...)
+	old := d.serverStatus("s").PID
+	p, err := os.FindProcess(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 2*time.Second, "new process", func() bool {
+		s := d.serverStatus("s")
+		return s.State != "connected" || s.PID != old
+	})
+	eventually(t, 5*time.Second, "connection", func() bool {
+		s := d.serverStatus("s")
+		return s.State == "connected" && s.PID != old && s.PID != 0
+	})
+	if got := d.Session(d.NewClient("a")).CallText("s_env", `{"name":"NOTHING"}`); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A server that keeps crashing ends in error, with the reason and the end of its standard error, and no longer
+// counts as connected; another server is not disturbed.
+func TestConnections_ACrashLoopEndsInErrorWithTheReason(t *testing.T) {
+	t.Parallel()
+	d := Start(t, Options{})
+	d.AddServer("good", process(t, mcptest.Script{})...)
+	d.CLI("server", "add", "bad", "--", "sh", "-c", "echo cannot open the database >&2; exit 3")
+	eventually(t, startTime, "error", func() bool { return d.serverStatus("bad").State == "error" })
+	out := d.CLI("server", "show", "bad", "--json")
+	if !strings.Contains(out, "cannot open the database") || !strings.Contains(out, "3") {
+		t.Errorf("server show tells nothing of the reason: %s", out)
+	}
+	var status struct {
+		ConnectedServers int `json:"connected_servers"`
+		Servers          int `json:"servers"`
+	}
+	d.JSON(&status, "status")
+	if status.ConnectedServers != 1 || status.Servers != 2 {
+		t.Errorf("status %+v", status)
+	}
+}
+
 // 30 servers of which five hang: the others are there within five seconds of the start.
 func TestConnections_HangingServersDelayNobodysStart(t *testing.T) {
 	t.Parallel()

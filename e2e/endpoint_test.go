@@ -60,12 +60,7 @@ func TestEndpoint_GatewayStopEndsProcessesAndClosesThePort(t *testing.T) {
 	d := Start(t, Options{})
 	d.AddServer("s", process(t, mcptest.Script{})...)
 	// npx starts the server as a grandchild, by way of a shell.
-	npx := filepath.Join(filepath.Dir(node(t)), "npx")
-	if _, err := os.Stat(npx); err == nil {
-		d.AddServer("npx", "--cwd", filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(fixture(t, "node/bin/node"))))), "--", npx, "-y", "--offline", "mcp-server-memory")
-	} else {
-		d.AddServer("npx", "--", "sh", "-c", node(t)+" "+fixture(t, "@modelcontextprotocol/server-memory/dist/index.js")+"; true")
-	}
+	d.AddServer("npx", "--cwd", filepath.Dir(fixture(t, "")), "--", "npx", "--offline", "mcp-server-memory")
 	m := d.Session(d.NewClient("a"))
 	pids := []int{d.serverStatus("s").PID, d.serverStatus("npx").PID}
 	grandchild, err := strconv.Atoi(m.CallText("s_grandchild", `{}`))
