@@ -180,7 +180,7 @@ func TestAsk_Attribution(t *testing.T) {
 		want      string // in what the server gets
 	}{
 		{"refused when two calls are in flight", false, false, protocol.FullProfile, "-32603"},
-		{"to the exclusive call", false, true, protocol.FullProfile, "file:///x"},
+		{"refused even to an exclusive call while another is in flight", false, true, protocol.FullProfile, "-32603"},
 		{"to the call on whose stream it came", true, false, protocol.FullProfile, "file:///x"},
 		{"refused when the client lacks the capability", true, false, `{"sampling":{}}`, "-32601"},
 	} {
@@ -211,6 +211,28 @@ func TestAsk_Attribution(t *testing.T) {
 			cancel()
 			next(within(t), t, done, "the end")
 		})
+	}
+}
+
+func TestAsk_IsRefusedWhileACallThatWasGivenUpMayStillBeMeant(t *testing.T) {
+	c := dial(t, stdioSpec(t, mcptest.Script{}), newWorld())
+	ctx, cancel := context.WithCancel(within(t))
+	givenUp := newSink(rootsAnswer)
+	held := tool(t, "hold", `{}`)
+	held.Sink, held.Caps = givenUp, allowAll()
+	done := start(ctx, c, held)
+	next(within(t), t, givenUp.notes, "progress")
+	cancel()
+	next(within(t), t, done, "the end")
+	call := tool(t, "ask", `{"method":"roots/list"}`)
+	asked := newSink(rootsAnswer)
+	call.Sink, call.Caps = asked, allowAll()
+	m, err := c.Call(within(t), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, m); !strings.Contains(got, "-32603") || len(asked.asks)+len(givenUp.asks) > 0 {
+		t.Errorf("the server got %s", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/protocol"
@@ -37,6 +38,10 @@ type Conn struct {
 	waiting map[int64]*listenStream       // listen requests to be acknowledged
 	tasks   sync.WaitGroup                // goroutines besides the transport's
 }
+
+// cancelGrace is how long a Server of the older era may take to hear that a call was given up. It should not
+// answer such a call, so that there is nothing surer to wait for (MCP 2025-11-25 basic/utilities/cancellation).
+const cancelGrace = 2 * time.Second
 
 // transport moves messages. Both kinds report an end of theirs by Conn.lost.
 type transport interface {
@@ -136,7 +141,7 @@ func (c *Conn) InFlight() int {
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.pending {
-		if p.call != nil {
+		if p.call != nil && p.ctx.Err() == nil {
 			n++
 		}
 	}
@@ -203,9 +208,32 @@ func (c *Conn) Call(ctx context.Context, call *Call) (wire.Message, error) {
 	if err != nil {
 		return wire.Message{}, err
 	}
-	defer end()
 	m, err := c.tr.call(p.ctx, p, c.rewrite(p))
+	if ctx.Err() != nil && !c.modern {
+		c.linger(p, end)
+	} else {
+		end()
+	}
 	return m, c.reason(ctx, err)
+}
+
+// linger keeps a call that was given up in the books for a while: until the Server has heard of it, a question
+// may still be meant for it, and must not be taken for one of the only other call. Who holds the connection
+// alone holds it so long; nobody else waits.
+func (c *Conn) linger(p *pendingCall, end func()) {
+	rest := func() {
+		defer end()
+		t := time.NewTimer(cancelGrace)
+		defer t.Stop()
+		select {
+		case <-p.answer:
+		case <-t.C:
+		case <-c.done:
+		}
+	}
+	if p.call.Exclusive || !c.background(rest) {
+		rest()
+	}
 }
 
 // reason is the end of the connection where that, and not the caller, ended a request.

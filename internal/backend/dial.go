@@ -178,8 +178,7 @@ func (c *Conn) initialize(ctx context.Context) error {
 		return err
 	}
 	if h, ok := c.tr.(*httpConn); ok {
-		h.streams.Add(1)
-		go h.follow()
+		h.startFollowing(ctx)
 	}
 	return nil
 }

@@ -420,14 +420,35 @@ func (h *httpConn) close() error {
 	return nil
 }
 
+// firstStream is how long the greeting waits for the GET stream. Some servers put their questions there, and
+// fail the call of a client that calls before there is one; others send nothing until they have an event.
+const firstStream = 300 * time.Millisecond
+
+// startFollowing opens the GET stream and gives it a moment.
+func (h *httpConn) startFollowing(ctx context.Context) {
+	tried := make(chan struct{})
+	h.streams.Add(1)
+	go h.follow(tried)
+	t := time.NewTimer(firstStream)
+	defer t.Stop()
+	select {
+	case <-tried:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
 // follow keeps the GET stream of a session open: what no request caused comes there. A server without one
 // answers 405; a stream that breaks never harms the calls.
-func (h *httpConn) follow() {
+func (h *httpConn) follow(tried chan<- struct{}) {
 	defer h.streams.Done()
 	var at cursor
 	pause := at.pause()
-	for {
+	for first := true; ; first = false {
 		resp, err := h.get(h.life, at.id)
+		if first {
+			close(tried)
+		}
 		if err == nil && resp.StatusCode != http.StatusOK {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusNotFound && h.session() != "" {

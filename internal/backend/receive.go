@@ -130,9 +130,9 @@ func (c *Conn) logMessage(m wire.Message, origin *pendingCall) {
 	}
 }
 
-// owner is the call that a message without a call's name on it belongs to: the one on whose stream it came;
-// else the one that holds the connection alone; else the only one in flight. Nil: nobody can tell, and nobody
-// guesses (docs/architecture.md, Who hears a Server's question).
+// owner is the call that a message without a call's name on it belongs to: the one on whose stream it came,
+// else the only one in flight, be it that its client holds the connection alone or that nobody else calls.
+// Nil: nobody can tell, and nobody guesses (docs/architecture.md, Who hears a Server's question).
 func (c *Conn) owner(origin *pendingCall) *pendingCall {
 	if origin != nil {
 		if origin.call == nil {
@@ -144,12 +144,10 @@ func (c *Conn) owner(origin *pendingCall) *pendingCall {
 	defer c.mu.Unlock()
 	var only *pendingCall
 	for _, p := range c.pending {
-		switch {
-		case p.call == nil:
+		if p.call == nil {
 			continue
-		case p.call.Exclusive:
-			return p
-		case only != nil:
+		}
+		if only != nil {
 			return nil
 		}
 		only = p
@@ -178,6 +176,8 @@ func (c *Conn) question(m wire.Message, origin *pendingCall) {
 	switch {
 	case p == nil:
 		c.refuse(m, wire.CodeInternal, "this request cannot be attributed to one client's call")
+	case p.ctx.Err() != nil:
+		c.refuse(m, wire.CodeInternal, "the client has given up the call that this request belongs to")
 	case p.call.Sink == nil || !p.call.Caps.Allows(m.Method):
 		c.refuse(m, wire.CodeMethodNotFound, "the client behind this call does not support "+m.Method)
 	default:
@@ -247,13 +247,14 @@ func (c *Conn) respond(raw []byte) {
 	})
 }
 
-// background runs a task that Close waits for. On a connection that is closed it does nothing.
-func (c *Conn) background(task func()) {
+// background runs a task that Close waits for. On a connection that is closed it does nothing and says false.
+func (c *Conn) background(task func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
 		c.tasks.Go(task)
 	}
+	return !c.closed
 }
 
 // cancelled tells the Server that nobody waits for a request any more.
