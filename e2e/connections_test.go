@@ -78,11 +78,11 @@ func TestConnections_AChangedValueHoldsAtOnceAndRunningCallsEnd(t *testing.T) {
 func TestConnections_IdleOnesCloseAndComeBack(t *testing.T) {
 	t.Parallel()
 	d := Start(t, Options{})
-	d.AddServer("s", process(t, mcptest.Script{}, "--idle-timeout", "1s")...)
+	d.AddServer("s", process(t, mcptest.Script{}, "--idle-timeout", "4s")...)
 	pid := d.serverStatus("s").PID
 	m := d.Session(d.NewClient("a"))
 	n := len(m.Tools())
-	if got := m.CallText("s_sleep", `{"ms":2500}`); got != "done" {
+	if got := m.CallText("s_sleep", `{"ms":5500}`); got != "done" {
 		t.Errorf("a call that runs is no idleness: %q", got)
 	}
 	d.AwaitServer("s", "idle")

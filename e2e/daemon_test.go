@@ -120,7 +120,7 @@ func environment(t *testing.T, o Options) []string {
 			t.Fatal(err)
 		}
 	}
-	env := []string{"HOME=" + home, "USERPROFILE=" + home, "MCPMUX_MASTER_KEY_FILE=" + keyFile, "GORACE=halt_on_error=0"}
+	env := []string{"HOME=" + home, "USERPROFILE=" + home, "MCPMUX_MASTER_KEY_FILE=" + keyFile, "GORACE=halt_on_error=0 atexit_sleep_ms=0"}
 	for _, name := range []string{"PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LANG"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)

@@ -90,7 +90,7 @@ func TestNames_CollisionsAreResolvedAlikeAfterARestart(t *testing.T) {
 	}
 }
 
-// 2,000 tools have names of at most 64 letters, digits, _ and -, each once; pages give each exactly once.
+// 4,000 tools have names of at most 64 letters, digits, _ and -, each once; pages give each exactly once.
 func TestNames_AreShortPlainUniqueAndPagedOnce(t *testing.T) {
 	t.Parallel()
 	d := Start(t, Options{})
