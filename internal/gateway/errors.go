@@ -102,11 +102,17 @@ var (
 	cacheNoStore    = []string{"no-store"}
 )
 
-// writeJSON writes a whole body with its length, which lets net/http send it in one piece.
-func writeJSON(w http.ResponseWriter, status int, body []byte) {
+// writeJSON writes a whole body, given in parts, with its length, which lets net/http send it in one piece.
+func writeJSON(w http.ResponseWriter, status int, parts ...[]byte) {
+	length := 0
+	for _, p := range parts {
+		length += len(p)
+	}
 	h := w.Header()
 	h["Content-Type"] = contentTypeJSON
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	h["Content-Length"] = []string{strconv.Itoa(length)}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that went away hears nothing
+	for _, p := range parts {
+		_, _ = w.Write(p) // a client that went away hears nothing
+	}
 }

@@ -263,10 +263,8 @@ func (x *exchange) deliver(route *catalog.Route, begun time.Time, answer wire.Me
 			status = protocol.HTTPStatus(code, true)
 		}
 	}
-	out := make([]byte, 0, len(answer.Raw)+len(x.rawID()))
-	out = wire.Splice(out, answer.Raw, []wire.Edit{{Span: answer.ID, Text: x.rawID()}})
 	x.record(route, begun, code, outcome)
-	x.reply.finish(status, out)
+	x.reply.finish(status, answer.Raw[:answer.ID.Start], x.rawID(), answer.Raw[answer.ID.End:])
 }
 
 // errorCode is the code of an error response, 0 where it is not an integer.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"sync"
@@ -85,20 +86,20 @@ func (r *reply) pump() {
 	}
 }
 
-// finish writes the answer, as JSON or as the last event. It is called once.
-func (r *reply) finish(status int, raw []byte) {
+// finish writes the answer, given in parts, as JSON or as the last event. It is called once.
+func (r *reply) finish(status int, parts ...[]byte) {
 	r.mu.Lock()
 	r.finished = true
 	streaming := r.streaming
 	r.mu.Unlock()
 	if !streaming {
-		writeJSON(r.w, status, raw)
+		writeJSON(r.w, status, parts...)
 		return
 	}
 	close(r.stop)
 	<-r.stopped
 	es := eventStream{w: r.w, rc: http.NewResponseController(r.w)}
-	es.message(raw)
+	es.message(bytes.Join(parts, nil))
 	es.flush()
 }
 
