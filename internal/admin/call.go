@@ -86,15 +86,7 @@ func (a *Admin) listTools(r *http.Request) ([]api.Tool, error) {
 		}
 		return tools(st, c)
 	}
-	c := mcpmux.Client{ID: "everything", Mode: mcpmux.ModeFollow, Approved: true}
-	with := *st
-	with.Grants = nil
-	for _, set := range st.FeatureSets {
-		if set.Kind == mcpmux.SetAll {
-			with.Grants = append(with.Grants, mcpmux.Grant{Client: c.ID, Space: set.Space, Set: set.ID})
-		}
-	}
-	return tools(&with, c)
+	return tools(catalog.WithLocal(st), catalog.Local())
 }
 
 func (a *Admin) clientTools(r *http.Request) ([]api.Tool, error) {

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
@@ -141,14 +140,4 @@ func Resolve(st *mcpmux.State, id mcpmux.FeatureSetID) map[FeatureKey]bool {
 		})
 	}
 	return out
-}
-
-// CheckCycle says whether adding these members to the set would let it contain itself. The error is
-// invalid and names the path.
-func CheckCycle(sets []mcpmux.FeatureSet, set mcpmux.FeatureSetID, add []mcpmux.Member) error {
-	path := mcpmux.FindCycle(sets, set, add)
-	if path == nil {
-		return nil
-	}
-	return mcpmux.Errorf(mcpmux.CodeInvalid, "FeatureSet %q would contain itself: %s", path[0], strings.Join(path, " → "))
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -45,6 +46,7 @@ type daemon struct {
 	ledger  *ledger
 	follow  *follower
 	desk    *desk
+	state   atomic.Pointer[mcpmux.State] // the one applied last
 	begun   time.Time
 	demoKey string
 }
@@ -194,10 +196,7 @@ func (d *daemon) live(ctx context.Context) (err error) {
 	for _, task := range []func(context.Context){d.follow.run, d.ledger.run, d.keepHouse} {
 		tasks.Go(func() { task(inner) })
 	}
-	st, err := d.store.Load(ctx)
-	if err != nil {
-		return err
-	}
+	st := d.state.Load()
 	d.front.addr = first(d.opt.GatewayAddr, st.Setting(mcpmux.SettingGatewayAddr))
 	if err := d.desk.open(ctx, first(d.opt.DashboardAddr, st.Setting(mcpmux.SettingDashboardAddr))); err != nil {
 		return err
@@ -263,6 +262,7 @@ func (d *daemon) apply(st *mcpmux.State) {
 	} else if l, err := parseLevel(d.opt.LogLevel); err == nil {
 		d.level.Set(l)
 	}
+	d.state.Store(st)
 	d.verify.Apply(st)
 	d.super.Apply(st)
 	d.gateway.Apply(st)
@@ -316,11 +316,7 @@ func (d *daemon) flushSeen(ctx context.Context) {
 }
 
 func (d *daemon) prune(ctx context.Context, now time.Time) {
-	st, err := d.store.Load(ctx)
-	if err != nil {
-		return
-	}
-	if keep := st.SettingDuration(mcpmux.SettingActivityRetention); keep > 0 {
+	if keep := d.state.Load().SettingDuration(mcpmux.SettingActivityRetention); keep > 0 {
 		if _, err := d.store.PruneActivity(ctx, now.Add(-keep)); err != nil {
 			d.log.Warn("old activity was not removed", "err", err)
 		}

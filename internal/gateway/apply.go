@@ -1,9 +1,6 @@
 package gateway
 
 import (
-	"strconv"
-	"time"
-
 	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
@@ -13,10 +10,10 @@ import (
 func (g *Gateway) Apply(st *mcpmux.State) {
 	next := &snapshot{
 		revision:    st.Revision,
-		views:       catalog.BuildAll(withLocal(st)),
+		views:       catalog.BuildAll(catalog.WithLocal(st)),
 		keys:        make(map[mcpmux.KeyID]struct{}, len(st.Keys)),
-		callTimeout: durationSetting(st, "pool.call_timeout", 5*time.Minute),
-		pageSize:    intSetting(st, "gateway.page_size", 0),
+		callTimeout: st.SettingDuration(mcpmux.SettingPoolCallTimeout),
+		pageSize:    st.SettingInt(mcpmux.SettingGatewayPageSize),
 	}
 	for _, k := range st.Keys {
 		next.keys[k.ID] = struct{}{}
@@ -74,32 +71,4 @@ func changedLists(old, next *snapshot, client mcpmux.ClientID, alias string) []s
 		methods = append(methods, methodResourcesChanged)
 	}
 	return methods
-}
-
-// withLocal adds the pseudo-client local, which has All of every Space.
-func withLocal(st *mcpmux.State) *mcpmux.State {
-	with := *st
-	with.Clients = append(append(make([]mcpmux.Client, 0, len(st.Clients)+1), st.Clients...),
-		mcpmux.Client{ID: local, Name: "this machine", Mode: mcpmux.ModeFollow, Approved: true})
-	with.Grants = append(make([]mcpmux.Grant, 0, len(st.Grants)+len(st.Spaces)), st.Grants...)
-	for _, set := range st.FeatureSets {
-		if set.Kind == mcpmux.SetAll {
-			with.Grants = append(with.Grants, mcpmux.Grant{Client: local, Space: set.Space, Set: set.ID})
-		}
-	}
-	return &with
-}
-
-func durationSetting(st *mcpmux.State, key string, def time.Duration) time.Duration {
-	if d, err := time.ParseDuration(st.Settings[key]); err == nil {
-		return d
-	}
-	return def
-}
-
-func intSetting(st *mcpmux.State, key string, def int) int {
-	if n, err := strconv.Atoi(st.Settings[key]); err == nil {
-		return n
-	}
-	return def
 }

@@ -57,10 +57,6 @@ type snapshot struct {
 	pageSize    int
 }
 
-// local is the pseudo-client behind `mcpmux call` and `mcpmux tools` without --client: it is granted All of
-// whatever Space is active. No credential leads to it.
-const local mcpmux.ClientID = ""
-
 // New returns a Gateway that shows nothing until the first Apply.
 func New(cfg Config) (*Gateway, error) {
 	if cfg.Pool == nil || cfg.Verify == nil || cfg.Challenge == nil || cfg.Log == nil {
@@ -131,20 +127,5 @@ func (s *snapshot) view(client mcpmux.ClientID, alias string) (*catalog.View, bo
 //nolint:gochecknoglobals // an immutable value
 var emptyView = catalog.Build(mcpmux.Client{}, &mcpmux.State{}, nil)
 
-// List is what a Client sees of one kind, as it is listed to it.
-func (g *Gateway) List(client mcpmux.ClientID, kind mcpmux.FeatureKind) ([]*catalog.Route, error) {
-	v, ok := g.current.Load().views[client]
-	if !ok {
-		return nil, mcpmux.Errorf(mcpmux.CodeNotFound, "no such client")
-	}
-	if v.Refusal != "" {
-		return nil, mcpmux.Errorf(mcpmux.CodeUnavailable, "%s", v.Refusal)
-	}
-	return v.List(kind), nil
-}
-
 // Sessions is the number of open sessions of initialize-based clients.
 func (g *Gateway) Sessions() int { return g.sessions.len() }
-
-// Revision is that of the State which requests are served by.
-func (g *Gateway) Revision() int64 { return g.current.Load().revision }

@@ -10,7 +10,7 @@ import (
 )
 
 // Call makes one request as a Client, for the command line, through the same steps as a client's and in the
-// era of the Server it goes to: params is the params object. client "" sees everything in the active Space.
+// era of the Server it goes to: params is the params object. client "" is catalog.Local.
 // The command line can be asked nothing, so it declares no capabilities. Call answers with the JSON-RPC
 // response.
 func (g *Gateway) Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error) {

@@ -68,12 +68,6 @@ func DecodeHeader(v string) (string, error) {
 	return string(b), nil
 }
 
-// SameHeader says whether a header that was sent carries the value that the body gives, when nothing is known
-// of its type: numbers are compared as numbers. ParamHeader.Same is exact for text.
-func SameHeader(sent, want string) bool {
-	return sameText(sent, want) || sameNumber(sent, want)
-}
-
 func sameText(sent, want string) bool {
 	a, errA := DecodeHeader(sent)
 	b, errB := DecodeHeader(want)

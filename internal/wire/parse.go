@@ -27,7 +27,7 @@ func Parse(raw []byte) (Message, error) {
 		return m, s.err
 	}
 	var e envelope
-	if !s.envelope(&e) {
+	if !s.object(0, &e) {
 		return m, s.err
 	}
 	s.space()
@@ -77,52 +77,6 @@ var envelopeNames = [memberCount]string{"jsonrpc", "id", "method", "params", "re
 type envelope struct {
 	at    [memberCount]Span
 	fault *SyntaxError // the first offence against the envelope; the rest is still scanned, for the id
-}
-
-// envelope walks over the whole message and notes its members.
-func (s *scanner) envelope(e *envelope) bool {
-	s.pos++
-	s.space()
-	if s.pos < len(s.b) && s.b[s.pos] == '}' {
-		s.pos++
-		return true
-	}
-	for {
-		name := Span{Start: s.pos}
-		if s.pos >= len(s.b) || s.b[s.pos] != '"' {
-			return s.fail("a member's name must be a string")
-		}
-		if !s.str() {
-			return false
-		}
-		name.End = s.pos
-		s.space()
-		if s.pos >= len(s.b) || s.b[s.pos] != ':' {
-			return s.fail("a member needs a colon after its name")
-		}
-		s.pos++
-		s.space()
-		value := Span{Start: s.pos}
-		if !s.value(1) {
-			return false
-		}
-		value.End = s.pos
-		e.note(s.b, name, value)
-		s.space()
-		if s.pos >= len(s.b) {
-			return s.fail("an object is not closed")
-		}
-		switch s.b[s.pos] {
-		case ',':
-			s.pos++
-			s.space()
-		case '}':
-			s.pos++
-			return true
-		default:
-			return s.fail("an object needs , or } here")
-		}
-	}
 }
 
 // note files one member under its name.

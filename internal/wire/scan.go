@@ -43,7 +43,7 @@ func (s *scanner) value(depth int) bool {
 	case c == '"':
 		return s.str()
 	case c == '{':
-		return s.object(depth)
+		return s.object(depth, nil)
 	case c == '[':
 		return s.array(depth)
 	case c == '-' || c >= '0' && c <= '9':
@@ -187,7 +187,8 @@ func hexadecimal(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-func (s *scanner) object(depth int) bool {
+// object walks over an object and notes its members in e, where that is not nil.
+func (s *scanner) object(depth int, e *envelope) bool {
 	if depth >= maxDepth {
 		return s.fail("nested too deeply")
 	}
@@ -198,8 +199,17 @@ func (s *scanner) object(depth int) bool {
 		return true
 	}
 	for {
-		if !s.key() || !s.value(depth+1) {
+		name := Span{Start: s.pos}
+		if !s.key(&name) {
 			return false
+		}
+		value := Span{Start: s.pos}
+		if !s.value(depth + 1) {
+			return false
+		}
+		value.End = s.pos
+		if e != nil {
+			e.note(s.b, name, value)
 		}
 		s.space()
 		if s.pos >= len(s.b) {
@@ -218,14 +228,15 @@ func (s *scanner) object(depth int) bool {
 	}
 }
 
-// key walks over a member's name, the colon, and the space around it.
-func (s *scanner) key() bool {
+// key walks over a member's name, whose end it notes, the colon, and the space around it.
+func (s *scanner) key(name *Span) bool {
 	if s.pos >= len(s.b) || s.b[s.pos] != '"' {
 		return s.fail("a member's name must be a string")
 	}
 	if !s.str() {
 		return false
 	}
+	name.End = s.pos
 	s.space()
 	if s.pos >= len(s.b) || s.b[s.pos] != ':' {
 		return s.fail("a member needs a colon after its name")
