@@ -204,10 +204,10 @@ func (x *exchange) finalName(route *catalog.Route) string {
 func (x *exchange) scope(s *mcpmux.Server) (scope string, exclusive bool) {
 	legacy := s.About.Modern() && !x.modern
 	if s.About == nil || !s.About.Interactive || x.modern || x.method == nil || !x.method.Interactive {
-		return backend.Scope(legacy, ""), false
+		return backend.Scope{Legacy: legacy}.String(), false
 	}
 	profile := x.caps.Profile()
-	return backend.Scope(legacy, profile), profile != "" && s.Definition.Transport == mcpmux.TransportStdio
+	return backend.Scope{Legacy: legacy, Profile: profile}.String(), profile != "" && s.Definition.Transport == mcpmux.TransportStdio
 }
 
 // bridgeable refuses a call between the eras. Converting between them is the job of protocol, and its place

@@ -2,6 +2,7 @@ package mcpmux
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -66,6 +67,19 @@ type Server struct {
 	// CallTimeout overrides the setting pool.call_timeout; nil means the setting, 0 means never.
 	CallTimeout *Duration `json:"call_timeout,omitempty"`
 
+	// Isolation says who may share a connection; "" is auto.
+	Isolation Isolation `json:"isolation,omitempty"`
+
+	// Era skips the question which era the Server speaks; "" is auto.
+	Era Era `json:"era,omitempty"`
+
+	// MaxProcesses bounds the connections that calls hold alone, for each capability profile; 0 means
+	// DefaultMaxProcesses.
+	MaxProcesses int `json:"max_processes,omitempty"`
+
+	// Roots are the file:// URIs that a Server hears which asks for roots while no client can be asked.
+	Roots []string `json:"roots,omitempty"`
+
 	// EverySpace is set for a Server that every Space gets when it is made, and for its copies: each is a
 	// Server of its own in its Space. A copy given another recipe or other values ceases to be one.
 	EverySpace bool `json:"every_space,omitempty"`
@@ -89,6 +103,9 @@ type About struct {
 	ServerInfo      json.RawMessage `json:"server_info,omitempty"`
 	Instructions    string          `json:"instructions,omitempty"`
 
+	// Versions are all revisions that the Server says it speaks (server/discover), nil where it did not say.
+	Versions []string `json:"versions,omitempty"`
+
 	// Interactive is set for good once the Server asked a client for something in the course of a call
 	// (sampling, elicitation, roots).
 	Interactive bool `json:"interactive"`
@@ -97,6 +114,14 @@ type About struct {
 // Modern says whether the Server speaks the stateless revisions (2026-07-28 and later). Revisions are
 // dates and compare as text.
 func (a *About) Modern() bool { return a != nil && a.ProtocolVersion >= "2026-07-28" }
+
+// Legacy says whether the Server speaks an initialize-based revision.
+func (a *About) Legacy() bool {
+	if a == nil || !a.Modern() {
+		return a != nil
+	}
+	return slices.ContainsFunc(a.Versions, func(v string) bool { return v < "2026-07-28" })
+}
 
 // ServerState is what a Server is doing right now.
 type ServerState string
