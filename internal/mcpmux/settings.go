@@ -14,6 +14,7 @@ const (
 	SettingGatewayAutostart  = "gateway.autostart"
 	SettingGatewayAddr       = "gateway.addr"
 	SettingGatewayPageSize   = "gateway.page_size"
+	SettingDashboardElicit   = "gateway.dashboard_elicitation"
 	SettingDashboardAddr     = "dashboard.addr"
 	SettingPoolIdleTimeout   = "pool.idle_timeout"
 	SettingPoolCallTimeout   = "pool.call_timeout"
@@ -39,6 +40,7 @@ func Settings() []Setting {
 		{SettingDashboardAddr, "localhost:45819", "Where the dashboard and the admin API listen.", checkLoopback},
 		{SettingGatewayAddr, "localhost:45818", "Where the gateway listens for AI applications.", checkLoopback},
 		{SettingGatewayAutostart, "true", "Whether the gateway starts together with the daemon.", checkBool},
+		{SettingDashboardElicit, "false", "Whether a server's question to a client that cannot be asked is put to who has the dashboard open.", checkBool},
 		{SettingGatewayPageSize, "0", "How many entries a page of a list has; 0 sends everything in one page.", checkPageSize},
 		{SettingLogLevel, "info", "What the daemon logs: debug, info, warn or error.", checkLevel},
 		{SettingLogsRetention, "720h", "How long the logs of servers are kept; 0 keeps them for ever.", checkDuration},
