@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
@@ -29,10 +30,7 @@ func (s *Store) SaveAbout(ctx context.Context, id mcpmux.ServerID, about mcpmux.
 		if sameFeatures && equalAbout(srv.About, about) {
 			return nil
 		}
-		err = t.exec(ctx, `UPDATE servers SET about_version = $1, about_capabilities = $2, about_server_info = $3,
-			about_instructions = $4, interactive = interactive OR $5 WHERE id = $6`,
-			about.ProtocolVersion, []byte(about.Capabilities), []byte(about.ServerInfo), about.Instructions, about.Interactive, string(id))
-		if err != nil {
+		if err := updateAbout(ctx, t, id, about); err != nil {
 			return err
 		}
 		if !sameFeatures {
@@ -42,6 +40,16 @@ func (s *Store) SaveAbout(ctx context.Context, id mcpmux.ServerID, about mcpmux.
 		}
 		return t.change(ctx, featuresChanged, srv.Space, string(id))
 	})
+}
+
+func updateAbout(ctx context.Context, t *tx, id mcpmux.ServerID, about mcpmux.About) error {
+	versions, err := textsFor(about.Versions)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `UPDATE servers SET about_version = $1, about_capabilities = $2, about_server_info = $3,
+		about_instructions = $4, about_versions = $5, interactive = interactive OR $6 WHERE id = $7`,
+		about.ProtocolVersion, []byte(about.Capabilities), []byte(about.ServerInfo), about.Instructions, versions, about.Interactive, string(id))
 }
 
 func firstOfEach(features []mcpmux.Feature) []mcpmux.Feature {
@@ -74,7 +82,7 @@ func equalFeatures(a, b []mcpmux.Feature) bool {
 
 func equalAbout(a *mcpmux.About, b mcpmux.About) bool {
 	return a != nil && a.ProtocolVersion == b.ProtocolVersion && a.Instructions == b.Instructions &&
-		a.Interactive == b.Interactive && bytes.Equal(a.Capabilities, b.Capabilities) && bytes.Equal(a.ServerInfo, b.ServerInfo)
+		a.Interactive == b.Interactive && slices.Equal(a.Versions, b.Versions) && bytes.Equal(a.Capabilities, b.Capabilities) && bytes.Equal(a.ServerInfo, b.ServerInfo)
 }
 
 func replaceFeatures(ctx context.Context, t *tx, id mcpmux.ServerID, features []mcpmux.Feature) error {

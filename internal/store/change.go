@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
@@ -60,4 +61,26 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]mcpmux.C
 		return nil, fmt.Errorf("read the changes: %w", err)
 	}
 	return all, nil
+}
+
+// PruneChanges removes Changes from before a time, but none of the last keep, and answers how many those
+// were. The newest stays in any case: its revision is that of the State.
+func (s *Store) PruneChanges(ctx context.Context, before time.Time, keep int64) (int64, error) {
+	var n int64
+	_, err := s.write(ctx, func(ctx context.Context, t *tx) (err error) {
+		n, err = t.affect(ctx, "DELETE FROM changes WHERE at < $1 AND revision <= (SELECT MAX(revision) FROM changes) - $2",
+			before.UnixMicro(), max(keep, 1))
+		return err
+	})
+	return n, attempted("prune the changes", err)
+}
+
+// FirstChange is the revision of the oldest Change that was kept. Who knows the State of a revision before
+// that, and not of the one just before, has missed some.
+func (s *Store) FirstChange(ctx context.Context) (revision int64, err error) {
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		revision, err = t.count(ctx, "SELECT COALESCE(MIN(revision), 0) FROM changes")
+		return err
+	})
+	return revision, attempted("read the first change", err)
 }

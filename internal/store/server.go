@@ -24,6 +24,12 @@ type NewServer struct {
 	IdleTimeout *mcpmux.Duration // nil: the setting
 	CallTimeout *mcpmux.Duration // nil: the setting
 	EverySpace  bool             // all other Spaces, and those made later, get a copy
+
+	// As in mcpmux.Server; what is empty or 0 is the default.
+	Isolation    mcpmux.Isolation
+	Era          mcpmux.Era
+	MaxProcesses int
+	Roots        []string
 }
 
 // CreateServer installs a Server, with its ServerAll set.
@@ -32,7 +38,9 @@ func (s *Store) CreateServer(ctx context.Context, n NewServer) (mcpmux.Server, i
 		ID: mcpmux.ServerID(newID()), Space: n.Space, Alias: n.Alias, Enabled: n.Enabled,
 		Definition: n.Definition, Values: []mcpmux.ValueName{}, Prefix: n.Prefix,
 		IdleTimeout: n.IdleTimeout, CallTimeout: n.CallTimeout, EverySpace: n.EverySpace,
+		Isolation: n.Isolation, Era: n.Era, MaxProcesses: n.MaxProcesses, Roots: n.Roots,
 	}
+	foldDefaults(&srv)
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		srv.CreatedAt = t.now
 		sp, err := findSpace(ctx, t, n.Space)
@@ -92,11 +100,15 @@ func insertServer(ctx context.Context, t *tx, srv *mcpmux.Server, everySpace mcp
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, `INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, every_space, stamp, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+	roots, err := textsFor(srv.Roots)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, every_space, stamp, created_at,
+		isolation, era, max_processes, roots) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		string(srv.ID), string(srv.Space), srv.Alias, srv.Enabled, string(def), textOrNil(srv.Prefix),
 		durationOrNil(srv.IdleTimeout), durationOrNil(srv.CallTimeout), sql.NullString{String: string(everySpace), Valid: everySpace != ""},
-		srv.Stamp, srv.CreatedAt.UnixMicro())
+		srv.Stamp, srv.CreatedAt.UnixMicro(), string(srv.Isolation), string(srv.Era), srv.MaxProcesses, roots)
 }
 
 func textOrNil(s *string) any {
@@ -133,7 +145,10 @@ func checkServer(srv *mcpmux.Server) error {
 	if d := srv.CallTimeout; d != nil && *d < 0 {
 		return mcpmux.Errorf(mcpmux.CodeInvalid, "the call timeout %s is negative; 0 sets no limit", time.Duration(*d))
 	}
-	return checkDefinition(srv.Definition)
+	if err := checkDefinition(srv.Definition); err != nil {
+		return err
+	}
+	return checkSharing(srv)
 }
 
 // checkDefinition refuses a definition that no connection could be made of.
@@ -227,11 +242,16 @@ type ServerPatch struct {
 	IdleTimeout    *mcpmux.Duration
 	SetCallTimeout bool
 	CallTimeout    *mcpmux.Duration
+
+	Isolation    *mcpmux.Isolation
+	Era          *mcpmux.Era
+	MaxProcesses *int
+	Roots        *[]string
 }
 
 // UpdateServer changes a Server. Its alias stays: names and members are made of it. The Change is
-// server.updated whatever was changed, and the stamp moves where a connection would be another; a copy of a
-// Server of every Space then ceases to be one.
+// server.updated whatever was changed, and the stamp moves where a connection would be another. With another
+// recipe or other values, a copy of a Server of every Space ceases to be one.
 func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPatch) (int64, error) {
 	newValues := p.Values != nil || len(p.Put) > 0 || len(p.Drop) > 0
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
@@ -242,16 +262,19 @@ func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPa
 		if !newValues && p.changesNothing(srv) {
 			return nil
 		}
-		redial := newValues || p.Definition != nil && !sameDefinition(*p.Definition, srv.Definition)
+		before := srv
 		p.apply(&srv)
+		another := newValues || !sameDefinition(srv.Definition, before.Definition)
 		if err := checkServer(&srv); err != nil {
 			return err
 		}
 		if err := t.change(ctx, serverUpdated, srv.Space, string(id)); err != nil {
 			return err
 		}
-		if redial {
+		if another || srv.Era != before.Era || !slices.Equal(srv.Roots, before.Roots) {
 			srv.Stamp = t.revision
+		}
+		if another {
 			if err := leaveEverySpace(ctx, t, id); err != nil {
 				return err
 			}
@@ -283,6 +306,19 @@ func (p ServerPatch) apply(srv *mcpmux.Server) {
 	if p.SetCallTimeout {
 		srv.CallTimeout = p.CallTimeout
 	}
+	if p.Isolation != nil {
+		srv.Isolation = *p.Isolation
+	}
+	if p.Era != nil {
+		srv.Era = *p.Era
+	}
+	if p.MaxProcesses != nil {
+		srv.MaxProcesses = *p.MaxProcesses
+	}
+	if p.Roots != nil {
+		srv.Roots = *p.Roots
+	}
+	foldDefaults(srv)
 }
 
 func sameDefinition(a, b mcpmux.Definition) bool {
@@ -295,7 +331,7 @@ func (p ServerPatch) changesNothing(srv mcpmux.Server) bool {
 	p.apply(&after)
 	return sameDefinition(after.Definition, srv.Definition) && after.Enabled == srv.Enabled &&
 		textOrNil(after.Prefix) == textOrNil(srv.Prefix) && durationOrNil(after.IdleTimeout) == durationOrNil(srv.IdleTimeout) &&
-		durationOrNil(after.CallTimeout) == durationOrNil(srv.CallTimeout)
+		durationOrNil(after.CallTimeout) == durationOrNil(srv.CallTimeout) && sameSharing(after, srv)
 }
 
 func updateServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
@@ -303,8 +339,14 @@ func updateServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, "UPDATE servers SET enabled = $1, definition = $2, prefix = $3, idle_timeout = $4, call_timeout = $5, stamp = $6 WHERE id = $7",
-		srv.Enabled, string(def), textOrNil(srv.Prefix), durationOrNil(srv.IdleTimeout), durationOrNil(srv.CallTimeout), srv.Stamp, string(srv.ID))
+	roots, err := textsFor(srv.Roots)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `UPDATE servers SET enabled = $1, definition = $2, prefix = $3, idle_timeout = $4, call_timeout = $5, stamp = $6,
+		isolation = $7, era = $8, max_processes = $9, roots = $10 WHERE id = $11`,
+		srv.Enabled, string(def), textOrNil(srv.Prefix), durationOrNil(srv.IdleTimeout), durationOrNil(srv.CallTimeout), srv.Stamp,
+		string(srv.Isolation), string(srv.Era), srv.MaxProcesses, roots, string(srv.ID))
 }
 
 // DeleteServer deletes a Server with its values, its Features and its ServerAll set. Members of other sets
@@ -342,7 +384,8 @@ func (s *Store) MarkInteractive(ctx context.Context, id mcpmux.ServerID) (int64,
 }
 
 const selectServers = `SELECT id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, every_space IS NOT NULL,
-	stamp, created_at, about_version, about_capabilities, about_server_info, about_instructions, interactive FROM servers`
+	stamp, created_at, isolation, era, max_processes, roots,
+	about_version, about_capabilities, about_server_info, about_instructions, about_versions, interactive FROM servers`
 
 func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
 	var (
@@ -352,15 +395,22 @@ func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
 		idle, call         sql.NullInt64
 		created            int64
 		capabilities, info []byte
+		roots, versions    string
 		about              mcpmux.About
 	)
 	err := rows.Scan(&srv.ID, &srv.Space, &srv.Alias, &srv.Enabled, &def, &prefix, &idle, &call, &srv.EverySpace, &srv.Stamp, &created,
-		&version, &capabilities, &info, &about.Instructions, &about.Interactive)
+		&srv.Isolation, &srv.Era, &srv.MaxProcesses, &roots, &version, &capabilities, &info, &about.Instructions, &versions, &about.Interactive)
 	if err != nil {
 		return srv, err
 	}
 	if err := json.Unmarshal([]byte(def), &srv.Definition); err != nil {
 		return srv, errors.Join(errors.New("read the definition of Server "+srv.Alias), err)
+	}
+	if srv.Roots, err = textsOf(roots); err != nil {
+		return srv, errors.Join(errors.New("read the roots of Server "+srv.Alias), err)
+	}
+	if about.Versions, err = textsOf(versions); err != nil {
+		return srv, errors.Join(errors.New("read the revisions of Server "+srv.Alias), err)
 	}
 	srv.CreatedAt = timeOf(created)
 	srv.Values = []mcpmux.ValueName{}
