@@ -60,12 +60,18 @@ func ModernizeResult(raw []byte, result wire.Span, method string, hints Hints, s
 // LegacyResult makes a result of 2026-07-28 one of an older revision: without resultType, caching hints and
 // the server's information in _meta. Only a complete result can become one (Complete).
 func LegacyResult(raw []byte, result wire.Span) []wire.Edit {
-	var set []wire.Member
+	return legacyResult(raw, result, nil, "")
+}
+
+// legacyResult is LegacyResult with more to set and one more member to remove, which may be "".
+func legacyResult(raw []byte, result wire.Span, set []wire.Member, remove string) []wire.Edit {
 	if meta, ok := single(raw, result, "_meta"); ok && raw[meta.Start] == '{' {
-		set = append(set, nested(raw, meta, "_meta", nil, func(n string) bool { return n == MetaServerInfo }))
+		if _, ok := single(raw, meta, MetaServerInfo); ok {
+			set = append(set, nested(raw, meta, "_meta", nil, func(n string) bool { return n == MetaServerInfo }))
+		}
 	}
 	return wire.ChangeMembers(raw, result, set, func(n string) bool {
-		return n == "resultType" || n == "ttlMs" || n == "cacheScope"
+		return n == "resultType" || n == "ttlMs" || n == "cacheScope" || n == remove && n != ""
 	})
 }
 
@@ -89,7 +95,8 @@ type Envelope struct {
 	LogLevel                 string
 }
 
-// RequestToModern makes a request of an older revision one of 2026-07-28. What its _meta holds besides stays.
+// RequestToModern makes a request of an older revision one of 2026-07-28. What its _meta holds besides stays;
+// the wish to run a tool as a task, which core tasks had in params.task, does not.
 func RequestToModern(m *wire.Message, e Envelope) []wire.Edit {
 	capabilities := e.Capabilities
 	if capabilities == nil {
@@ -107,16 +114,37 @@ func RequestToModern(m *wire.Message, e Envelope) []wire.Edit {
 		return wire.ChangeMembers(m.Raw, whole(m.Raw), []wire.Member{params}, nil)
 	}
 	meta, _ := single(m.Raw, m.Params, "_meta")
-	return wire.ChangeMembers(m.Raw, m.Params, []wire.Member{nested(m.Raw, meta, "_meta", set, requestKey)}, nil)
+	return wire.ChangeMembers(m.Raw, m.Params, []wire.Member{nested(m.Raw, meta, "_meta", set, requestKey)}, func(n string) bool {
+		return n == "task" && m.Method == "tools/call"
+	})
 }
 
-// RequestToLegacy takes from a request what only 2026-07-28 has in its _meta.
-func RequestToLegacy(m *wire.Message) []wire.Edit {
-	meta, ok := single(m.Raw, m.Params, "_meta")
-	if !ok {
+// RequestToLegacy takes from a request what only 2026-07-28 has: its members of _meta, and in the methods
+// whose results may ask for input the answers and the state.
+func RequestToLegacy(m *wire.Message) []wire.Edit { return RequestFor(NewestLegacy, true, m) }
+
+// RequestFor takes from a request what a Server of this revision, one with initialize, does not know; tasks
+// says whether the Server declared core tasks. A request of a client of that revision loses nothing.
+func RequestFor(version string, tasks bool, m *wire.Message) []wire.Edit {
+	if Has(version, RequestMeta) {
 		return nil
 	}
-	return wire.ChangeMembers(m.Raw, meta, nil, requestKey)
+	method, _ := Lookup(m.Method)
+	edits := wire.ChangeMembers(m.Raw, m.Params, nil, func(n string) bool {
+		switch n {
+		case "inputResponses", "requestState":
+			return method != nil && method.Interactive && method.Modern
+		case "context":
+			return m.Method == "completion/complete" && !Has(version, CompletionContext)
+		case "task":
+			return m.Method == "tools/call" && !(tasks && Has(version, TasksCore))
+		}
+		return false
+	})
+	if meta, ok := single(m.Raw, m.Params, "_meta"); ok {
+		edits = append(edits, wire.ChangeMembers(m.Raw, meta, nil, requestKey)...)
+	}
+	return sorted(edits)
 }
 
 // requestKey says whether a member of _meta is one that 2026-07-28 defines. It goes by name, not by prefix:

@@ -22,6 +22,9 @@ type Method struct {
 	Interactive bool
 	// Cacheable says that 2026-07-28 wants caching hints in its result.
 	Cacheable bool
+	// Task says that it is about a task: in the older era one of the core tasks of 2025-11-25, from 2026-07-28
+	// one of the extension.
+	Task bool
 }
 
 //nolint:gochecknoglobals // constant table
@@ -41,10 +44,15 @@ var methods = map[string]*Method{
 	"resources/subscribe":      {Name: "resources/subscribe", Kind: mcpmux.KindResource, Target: "uri", Legacy: true},
 	"resources/unsubscribe":    {Name: "resources/unsubscribe", Kind: mcpmux.KindResource, Target: "uri", Legacy: true},
 	"completion/complete":      {Name: "completion/complete", Target: "ref", Modern: true, Legacy: true},
+	"tasks/get":                {Name: "tasks/get", Target: "taskId", Modern: true, Legacy: true, Task: true},
+	"tasks/cancel":             {Name: "tasks/cancel", Target: "taskId", Modern: true, Legacy: true, Task: true},
+	"tasks/update":             {Name: "tasks/update", Target: "taskId", Modern: true, Task: true},
+	"tasks/result":             {Name: "tasks/result", Target: "taskId", Legacy: true, Interactive: true, Task: true},
+	"tasks/list":               {Name: "tasks/list", Legacy: true, Task: true},
 }
 
-// Lookup finds a request method in the table of both eras. The methods of extensions (tasks/get and the like)
-// are not in it: the gateway knows no rule for them, and forwards them where only one Server can be meant.
+// Lookup finds a request method in the table of both eras. Of extensions only the methods of tasks are in it:
+// for others the gateway knows no rule, and forwards them where only one Server can be meant.
 func Lookup(method string) (*Method, bool) {
 	m, ok := methods[method]
 	return m, ok

@@ -54,7 +54,7 @@ func TestMethods_TableIsConsistent(t *testing.T) {
 			t.Errorf("%s: %+v", name, m)
 		}
 	}
-	for _, name := range []string{"", "Tools/call", "tasks/get", "notifications/progress", "sampling/createMessage"} {
+	for _, name := range []string{"", "Tools/call", "tasks/run", "notifications/progress", "sampling/createMessage"} {
 		if _, ok := Lookup(name); ok {
 			t.Errorf("%q is in the table", name)
 		}
@@ -93,7 +93,7 @@ func TestCapabilities_ProfileIsCanonical(t *testing.T) {
 	for in, want := range map[string]string{
 		``: ``, `{}`: ``, `[]`: ``, `null`: ``, `{"experimental":{"x":{}}}`: ``, `{"Roots":{}}`: ``, `{"roots":{},"roots":{}}`: ``, `{"sampling":true}`: ``, `{"roots":{}`: ``, `{"roots":null}`: ``,
 		`{"sampling":{},"roots":{"listChanged":true}}`:    `{"roots":{},"sampling":{}}`,
-		`{"sampling":{"context":{},"tools":{"x":1}}}`:     `{"sampling":{"context":{},"tools":{}}}`,
+		`{"sampling":{"context":{},"tools":{"x":1}}}`:     `{"sampling":{"tools":{}}}`,
 		`{"elicitation":{"url":{},"form":{}},"tasks":{}}`: `{"elicitation":{"form":{},"url":{}}}`,
 		`{"elicitation":{}}`:                              `{"elicitation":{}}`,
 		FullProfile:                                       FullProfile,
