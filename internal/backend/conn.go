@@ -330,7 +330,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 // Levels are not lowered again: who shares the connection filters.
 func (c *Conn) WantLevel(ctx context.Context, level string) error {
 	rank, ok := protocol.LogLevel(level)
-	if !ok || c.modern || !c.has("logging") {
+	if !ok || c.modern || !c.Has("logging") {
 		return nil
 	}
 	c.mu.Lock()
@@ -353,8 +353,8 @@ func (c *Conn) WantLevel(ctx context.Context, level string) error {
 	return err
 }
 
-// has says whether the Server declared a capability.
-func (c *Conn) has(name string) bool {
+// Has says whether the Server declared a capability.
+func (c *Conn) Has(name string) bool {
 	var found [1]wire.Span
 	caps := c.about.Capabilities
 	err := wire.Find(caps, wire.Span{Start: 0, End: len(caps)}, []string{name}, found[:])

@@ -30,7 +30,7 @@ type View struct {
 type listing struct {
 	lists   [4][]*Route
 	servers []*mcpmux.Server
-	json    [4]func() []byte
+	shelves shelves
 }
 
 // onlyCache holds the Views of single Servers, made when first asked for.
@@ -153,26 +153,7 @@ func newListing(x *index, sees bitset) *listing {
 			l.servers = append(l.servers, r.Server)
 		}
 	})
-	for k := range l.json {
-		l.json[k] = sync.OnceValue(func() []byte { return array(l.lists[k]) })
-	}
 	return l
-}
-
-// array is the JSON array of what the routes are listed as.
-func array(routes []*Route) []byte {
-	n := 2
-	for _, r := range routes {
-		n += len(r.Raw) + 1
-	}
-	out := append(make([]byte, 0, n), '[')
-	for i, r := range routes {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, r.Raw...)
-	}
-	return append(out, ']')
 }
 
 // What a Client sees who sees nothing.
@@ -253,14 +234,6 @@ func (v *View) List(k mcpmux.FeatureKind) []*Route {
 		return v.lists[i]
 	}
 	return nil
-}
-
-// ListJSON is List as a JSON array, made once. The caller does not change it.
-func (v *View) ListJSON(k mcpmux.FeatureKind) []byte {
-	if i := slot(k); i >= 0 {
-		return v.json[i]()
-	}
-	return []byte("[]")
 }
 
 // Servers are the Servers of which something is visible, in order of creation. A View of one Server has

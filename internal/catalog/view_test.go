@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/protocol"
 )
 
 const (
@@ -80,14 +81,14 @@ func TestView_NamesLeadToTheServerAndItsOwnName(t *testing.T) {
 }
 
 func TestView_EveryByteOfADefinitionButTheNameStays(t *testing.T) {
-	list := string(view(world()).ListJSON(mcpmux.KindTool))
+	list := string(view(world()).ListJSON(mcpmux.KindTool, protocol.NewestLegacy))
 	if want := strings.Replace(githubTool, `"create_issue"`, `"github_create_issue"`, 1); !strings.HasPrefix(list, "["+want+",") {
 		t.Errorf("listed as %s", list)
 	}
-	if got, want := string(view(world()).ListJSON(mcpmux.KindTemplate)), `[`+noteRaw+`,{"uriTemplate":"file:///{+path}"}]`; got != want {
+	if got, want := string(view(world()).ListJSON(mcpmux.KindTemplate, protocol.NewestLegacy)), `[`+noteRaw+`,{"uriTemplate":"file:///{+path}"}]`; got != want {
 		t.Errorf("templates %s, want %s", got, want)
 	}
-	if got := string((&View{listing: noListing}).ListJSON(mcpmux.KindTool)); got != "[]" {
+	if got := string((&View{listing: noListing}).ListJSON(mcpmux.KindTool, protocol.NewestLegacy)); got != "[]" {
 		t.Errorf("nothing is listed as %s", got)
 	}
 }
@@ -115,7 +116,7 @@ func TestView_ExcludeWinsOverInclude(t *testing.T) {
 	if r, ok := v.Resource("shared://x"); !ok || r.Server.ID != "2" {
 		t.Errorf("the other Server's resource is at %+v, %v", r, ok)
 	}
-	if bytes.Contains(v.ListJSON(mcpmux.KindTool), []byte("delete_repo")) {
+	if bytes.Contains(v.ListJSON(mcpmux.KindTool, protocol.NewestLegacy), []byte("delete_repo")) {
 		t.Error("an excluded tool is listed")
 	}
 }
@@ -266,7 +267,7 @@ func TestView_OnlyHasTheServersOwnNamesWithinTheGrant(t *testing.T) {
 			t.Errorf("tool %q exists", name)
 		}
 	}
-	if got, want := string(o.ListJSON(mcpmux.KindTool)), "["+githubTool+"]"; got != want {
+	if got, want := string(o.ListJSON(mcpmux.KindTool, protocol.NewestLegacy)), "["+githubTool+"]"; got != want {
 		t.Errorf("listed as %s", got)
 	}
 	if len(o.Servers()) != 1 || o.Servers()[0].Alias != "github" || o.Client != "c" || o.Revision != 7 {
@@ -351,9 +352,9 @@ func TestView_AmbiguousJSONIsNotShown(t *testing.T) {
 		t.Error("a resource is read that is listed under another URI")
 	}
 	if got := len(v.List(mcpmux.KindTool)); got != 3 {
-		t.Errorf("%d tools: %s", got, v.ListJSON(mcpmux.KindTool))
+		t.Errorf("%d tools: %s", got, v.ListJSON(mcpmux.KindTool, protocol.NewestLegacy))
 	}
-	if !json.Valid(v.ListJSON(mcpmux.KindTool)) {
+	if !json.Valid(v.ListJSON(mcpmux.KindTool, protocol.NewestLegacy)) {
 		t.Error("the list is not JSON")
 	}
 }
@@ -468,7 +469,7 @@ func TestView_LookingUpAllocatesNothing(t *testing.T) {
 		v.Tool("github_create_issue")
 		v.Resource("shared://x")
 		v.Only("files")
-		v.ListJSON(mcpmux.KindTool)
+		v.ListJSON(mcpmux.KindTool, protocol.NewestLegacy)
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -479,10 +480,10 @@ func TestView_IsSafeForManyReaders(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			v.ListJSON(mcpmux.KindTool)
+			v.ListJSON(mcpmux.KindTool, protocol.NewestLegacy)
 			v.Resource("demo://note/1")
 			if o, ok := v.Only("files"); ok {
-				o.ListJSON(mcpmux.KindResource)
+				o.ListJSON(mcpmux.KindResource, protocol.NewestLegacy)
 				o.Only("files")
 			}
 		})

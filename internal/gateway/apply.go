@@ -27,6 +27,7 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 		g.hub.prune(s, next, s.identity.Client, s.alias)
 		s.viewChanged(old, next)
 	}
+	g.parking.prune(next.admits)
 	for _, l := range g.streams.all() {
 		if !next.admits(l.identity) {
 			l.cancel()

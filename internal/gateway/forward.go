@@ -29,20 +29,47 @@ func (x *exchange) forward() {
 		x.fail(fail)
 		return
 	}
+	if x.modern && x.method != nil && x.method.Interactive && !route.Server.About.Modern() {
+		x.forwardParked(route, edits, begun)
+		return
+	}
 	ctx, cancel, err := x.callContext()
 	if err != nil {
 		x.fail(backendFailure(route.Server.Alias, x.method, err))
 		return
 	}
 	defer x.endCall(cancel)
+	x.conclude(x.complete(ctx, cancel, route, edits, begun))
+}
+
+// complete makes the call, records it, and says what the client is to hear.
+func (x *exchange) complete(ctx context.Context, cancel context.CancelCauseFunc, route *catalog.Route, edits []wire.Edit, begun time.Time) (wire.Message, *rpcError) {
 	answer, err := x.call(ctx, cancel, route, edits)
 	if err != nil {
 		fail := backendFailure(route.Server.Alias, x.method, causeOf(ctx, err))
 		x.record(route, begun, fail.code, outcomeOf(ctx))
+		return answer, fail
+	}
+	code, outcome := 0, "ok"
+	if answer.Kind == wire.Error {
+		code, outcome = errorCode(answer), "error"
+	}
+	x.record(route, begun, code, outcome)
+	return answer, nil
+}
+
+// conclude answers with what became of the call: the Server's answer under the client's own id, every other
+// byte as it came.
+func (x *exchange) conclude(answer wire.Message, fail *rpcError) {
+	if fail != nil {
 		x.fail(fail)
 		return
 	}
-	x.deliver(route, begun, answer)
+	status := http.StatusOK
+	if answer.Kind == wire.Error && x.modern {
+		status = protocol.HTTPStatus(errorCode(answer), true)
+	}
+	x.reply.finish(status, answer.Raw[:answer.ID.Start], x.rawID(), answer.Raw[answer.ID.End:])
 }
 
 // route looks the target up in the View. What is not in it does not exist (rule 2). The edits put the
@@ -155,36 +182,54 @@ func (x *exchange) endCall(cancel context.CancelCauseFunc) {
 	cancel(nil)
 }
 
-// call takes the Server's connection from the pool and sends the request on it, once.
+// call takes a connection to the Server from the pool, sends the request on it, once, and returns the answer in
+// the words of the client's revision.
 func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, route *catalog.Route, edits []wire.Edit) (wire.Message, error) {
-	scope, exclusive := x.scope(route.Server)
-	lease, err := x.g.cfg.Pool.Acquire(ctx, route.Server.ID, scope, exclusive)
+	lease, exclusive, err := x.acquire(ctx, route.Server)
 	if err != nil {
 		return wire.Message{}, err
 	}
 	defer lease.Release()
-	if err := x.bridgeable(lease.Conn); err != nil {
+	out, err := x.outgoing(lease.Conn, edits)
+	if err != nil {
 		return wire.Message{}, err
 	}
-	if level := x.level(); level != "" {
-		if err := lease.Conn.WantLevel(ctx, level); err != nil {
-			x.g.cfg.Log.Debug("log level was not accepted", "server", route.Server.Alias, "err", err)
-		}
+	if !lease.Conn.Modern() {
+		x.wantLevel(ctx, route, lease.Conn)
 	}
 	watch := x.watch(route.Server, cancel)
 	defer watch.stop()
+	s := &sink{exchange: x, watch: watch, route: route, conn: lease.Conn}
 	call := backend.Call{
-		Message: x.msg, Edits: edits, Token: x.token, Name: x.finalName(route), Caps: x.caps,
-		Sink: &sink{exchange: x, watch: watch}, Exclusive: exclusive,
+		Message: out.msg, Edits: out.edits, Token: out.token, Name: x.finalName(route), Caps: x.caps,
+		Sink: s, Exclusive: exclusive,
 	}
 	if lease.Conn.Modern() {
 		call.Header = x.paramHeaders(route)
 	}
 	answer, err := lease.Conn.Call(ctx, &call)
-	if err != nil && watch.expired() {
-		err = watch.late
+	if err == nil && lease.Conn.Modern() && !x.modern {
+		answer, err = s.loop(ctx, &call, answer)
 	}
-	return answer, err
+	if err != nil {
+		if watch.expired() {
+			err = watch.late
+		}
+		return answer, err
+	}
+	return x.incoming(lease.Conn, answer)
+}
+
+// wantLevel makes the Server send the log messages that the client wants to hear. A Server of the stateless
+// era is told in each request.
+func (x *exchange) wantLevel(ctx context.Context, route *catalog.Route, c *backend.Conn) {
+	level := x.level()
+	if level == "" {
+		return
+	}
+	if err := c.WantLevel(ctx, level); err != nil {
+		x.g.cfg.Log.Debug("log level was not accepted", "server", route.Server.Alias, "err", err)
+	}
 }
 
 // finalName is what the Server calls the target: its own name of a tool or prompt, and the URI as the client
@@ -196,36 +241,20 @@ func (x *exchange) finalName(route *catalog.Route) string {
 	return x.targetName()
 }
 
-// scope says which connection of the Server a request may share. Requests run on the base connection of all
-// clients until the Server is seen to ask back; from then on a client that can be asked gets a connection
-// that declares just what it can be asked, and on stdio, where nothing else tells whose call a question
-// belongs to, sole use of it for the time of the call. A client of the older era reaches a Server that speaks
-// both on a connection of its own era.
-func (x *exchange) scope(s *mcpmux.Server) (scope string, exclusive bool) {
-	legacy := s.About.Modern() && !x.modern
-	if s.About == nil || !s.About.Interactive || x.modern || x.method == nil || !x.method.Interactive {
-		return backend.Scope{Legacy: legacy}.String(), false
-	}
-	profile := x.caps.Profile()
-	return backend.Scope{Legacy: legacy, Profile: profile}.String(), profile != "" && s.Definition.Transport == mcpmux.TransportStdio
-}
-
-// bridgeable refuses a call between the eras. Converting between them is the job of protocol, and its place
-// is here: the request's edits before the call, the answer's in deliver.
-func (x *exchange) bridgeable(c *backend.Conn) error {
-	if c.Modern() == x.modern {
-		return nil
-	}
-	return &rpcError{code: wire.CodeInternal, message: "the server speaks MCP " + c.About().ProtocolVersion +
-		", which cannot be bridged to this client's revision yet; use a client of the same era"}
-}
-
-// level is the log level that the session asked for.
+// level is the log level that the client asked for: its session did, or, in the stateless era, the request.
 func (x *exchange) level() string {
-	if x.sess == nil {
+	if x.sess != nil {
+		return x.sess.logLevel()
+	}
+	if !x.modern || !x.meta.OK() {
 		return ""
 	}
-	return x.sess.logLevel()
+	var found [1]wire.Span
+	if err := wire.Find(x.msg.Raw, x.meta, []string{protocol.MetaLogLevel}, found[:]); err != nil {
+		return ""
+	}
+	level, _ := wire.String(x.msg.Raw, found[0])
+	return level
 }
 
 // paramHeaders derives the Mcp-Param headers of a tool call from the tool's schema (MCP 2026-07-28
@@ -251,20 +280,6 @@ func (x *exchange) arguments() []byte {
 		return nil
 	}
 	return x.msg.Bytes(found[0])
-}
-
-// deliver returns the Server's answer under the client's own id; every other byte stays as it came.
-func (x *exchange) deliver(route *catalog.Route, begun time.Time, answer wire.Message) {
-	status := http.StatusOK
-	code, outcome := 0, "ok"
-	if answer.Kind == wire.Error {
-		code, outcome = errorCode(answer), "error"
-		if x.modern {
-			status = protocol.HTTPStatus(code, true)
-		}
-	}
-	x.record(route, begun, code, outcome)
-	x.reply.finish(status, answer.Raw[:answer.ID.Start], x.rawID(), answer.Raw[answer.ID.End:])
 }
 
 // errorCode is the code of an error response, 0 where it is not an integer.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -32,6 +33,9 @@ type Config struct {
 	Seen func(mcpmux.ClientID)
 	// Record takes the record of a request that was made or refused. It must not block.
 	Record func(mcpmux.Activity)
+	// Elicit puts an elicitation for a client that cannot be asked to whoever sits at the dashboard; false means
+	// that nobody does. It may be nil.
+	Elicit func(ctx context.Context, e mcpmux.Elicitation) (result []byte, ok bool)
 	// Version is what the gateway says of itself to clients.
 	Version string
 	Log     *slog.Logger
@@ -45,6 +49,9 @@ type Gateway struct {
 	sessions *sessions
 	hub      *hub
 	streams  *streams
+	parking  *parking
+	tickets  *tickets
+	owners   *owners
 	drain    atomic.Pointer[latch]
 }
 
@@ -73,6 +80,9 @@ func New(cfg Config) (*Gateway, error) {
 		info:     []byte(`{"name":"mcpmux","title":"McpMux","version":` + strconv.Quote(cfg.Version) + `}`),
 		sessions: newSessions(),
 		streams:  newStreams(),
+		parking:  newParking(),
+		tickets:  newTickets(),
+		owners:   newOwners(),
 	}
 	g.hub = newHub(cfg.Pool, cfg.Log)
 	g.current.Store(&snapshot{})

@@ -67,12 +67,14 @@ func (x *exchange) initialize() {
 	var params struct {
 		ProtocolVersion string          `json:"protocolVersion"`
 		Capabilities    json.RawMessage `json:"capabilities"`
+		ClientInfo      json.RawMessage `json:"clientInfo"`
 	}
 	if err := json.Unmarshal(x.msg.Bytes(x.msg.Params), &params); err != nil || params.ProtocolVersion == "" {
 		x.fail(&rpcError{code: wire.CodeInvalidParams, message: "initialize needs params.protocolVersion and params.capabilities"})
 		return
 	}
 	s := newSession(x.id, x.alias, protocol.Negotiate(params.ProtocolVersion), protocol.ParseCapabilities(params.Capabilities))
+	s.clientInfo = params.ClientInfo
 	evicted, ok := x.g.sessions.add(s)
 	if !ok {
 		x.fail(&rpcError{status: http.StatusServiceUnavailable, code: wire.CodeInternal, message: "too many open sessions; close some and try again"})

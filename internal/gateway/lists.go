@@ -59,9 +59,9 @@ func (x *exchange) page(cursor string) (items []byte, next string, fail *rpcErro
 	kind := x.method.Kind
 	size := x.snap.pageSize
 	if cursor == "" && size == 0 {
-		return x.view.ListJSON(kind), "", nil
+		return x.view.ListJSON(kind, x.version()), "", nil
 	}
-	all := x.view.List(kind)
+	all := x.view.Entries(kind, x.version())
 	from, ok := cursorIndex(all, kind, cursor)
 	if !ok {
 		return nil, "", &rpcError{code: wire.CodeInvalidParams, message: "params.cursor is not one that this list gave, or the list has changed since: start again without a cursor"}
@@ -69,14 +69,14 @@ func (x *exchange) page(cursor string) (items []byte, next string, fail *rpcErro
 	to := len(all)
 	if size > 0 && from+size < to {
 		to = from + size
-		next = cursorAfter(kind, all[to-1])
+		next = cursorAfter(kind, all[to-1].Route)
 	}
 	items = append(items, '[')
-	for i, r := range all[from:to] {
+	for i, e := range all[from:to] {
 		if i > 0 {
 			items = append(items, ',')
 		}
-		items = append(items, r.Raw...)
+		items = append(items, e.Raw...)
 	}
 	return append(items, ']'), next, nil
 }
@@ -90,7 +90,7 @@ func cursorAfter(kind mcpmux.FeatureKind, r *catalog.Route) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(cursorVersion + "|" + string(kind) + "|" + string(r.Server.ID) + "|" + r.Name))
 }
 
-func cursorIndex(all []*catalog.Route, kind mcpmux.FeatureKind, cursor string) (int, bool) {
+func cursorIndex(all []catalog.Entry, kind mcpmux.FeatureKind, cursor string) (int, bool) {
 	if cursor == "" {
 		return 0, true
 	}
@@ -102,8 +102,8 @@ func cursorIndex(all []*catalog.Route, kind mcpmux.FeatureKind, cursor string) (
 	if len(parts) != 4 || parts[0] != cursorVersion || parts[1] != string(kind) {
 		return 0, false
 	}
-	for i, r := range all {
-		if string(r.Server.ID) == parts[2] && r.Name == parts[3] {
+	for i, e := range all {
+		if string(e.Route.Server.ID) == parts[2] && e.Route.Name == parts[3] {
 			return i + 1, true
 		}
 	}

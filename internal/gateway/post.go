@@ -28,6 +28,7 @@ const (
 	methodUpdated          = "notifications/resources/updated"
 	methodCancelled        = "notifications/cancelled"
 	methodMessage          = "notifications/message"
+	methodProgress         = "notifications/progress"
 )
 
 // exchange is one request of a client on its way through the gateway.
@@ -46,6 +47,7 @@ type exchange struct {
 	token  wire.Span        // params._meta.progressToken
 	caps   protocol.Capabilities
 	reply  *reply
+	parked *parked // the call that this request began, where a client comes back for it
 }
 
 // servePost handles one message of a client.
@@ -121,6 +123,22 @@ func (x *exchange) read(body []byte) *rpcError {
 	}
 	x.token = token[0]
 	return nil
+}
+
+// member is the text of a member of a JSON object, nil where it has none.
+func member(obj []byte, name string) []byte {
+	var found [1]wire.Span
+	if len(obj) == 0 || wire.Find(obj, wire.Span{End: len(obj)}, []string{name}, found[:]) != nil || !found[0].OK() {
+		return nil
+	}
+	return obj[found[0].Start:found[0].End]
+}
+
+// stringMember is a member of a JSON object that is a string, else "".
+func stringMember(obj []byte, name string) string {
+	text := member(obj, name)
+	s, _ := wire.String(text, wire.Span{End: len(text)})
+	return s
 }
 
 //nolint:gochecknoglobals // constant table

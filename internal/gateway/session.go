@@ -24,14 +24,15 @@ const (
 // session is one MCP conversation with an Mcp-Session-Id, as the revisions up to 2025-11-25 have it. It is
 // bound to the Client that opened it and to its endpoint.
 type session struct {
-	id       string
-	identity Identity
-	alias    string
-	version  string
-	caps     protocol.Capabilities
-	out      *outbox       // for the GET stream
-	done     chan struct{} // closed when the session ends
-	used     atomic.Int64  // Unix seconds of the last request
+	id         string
+	identity   Identity
+	alias      string
+	version    string
+	caps       protocol.Capabilities
+	clientInfo []byte
+	out        *outbox       // for the GET stream
+	done       chan struct{} // closed when the session ends
+	used       atomic.Int64  // Unix seconds of the last request
 
 	// mu guards the following.
 	mu        sync.Mutex

@@ -122,6 +122,7 @@ func (g *Gateway) Close() {
 	for _, s := range g.sessions.all() {
 		g.endSession(s)
 	}
+	g.parking.close()
 }
 
 // sessionIdle is how long a session without requests and without an open stream is kept.

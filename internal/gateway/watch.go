@@ -49,7 +49,7 @@ func (w *watch) tick() {
 	}
 	next := w.limit - silent
 	if since := time.Since(w.begun); since >= quiet {
-		w.x.reply.open()
+		w.x.keepOpen()
 	} else if w.limit <= 0 || quiet-since < next {
 		next = quiet - since
 	}

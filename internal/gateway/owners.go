@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/backend"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/protocol"
+	"github.com/mcpmux/mcpmux/internal/wire"
+)
+
+const (
+	// maxElicitations and elicitationTime bound what is remembered of addresses that users were asked to open:
+	// the Server tells of the end of each by its id alone (MCP 2025-11-25 client/elicitation §Completion).
+	maxElicitations = 4096
+	elicitationTime = time.Hour
+
+	// ownerPatience is how long a client may take to answer a question that no call of its own caused.
+	ownerPatience = time.Minute
+)
+
+// owners remembers which session was asked to open which address, so that it alone hears of the end of it.
+type owners struct {
+	// mu guards the following.
+	mu   sync.Mutex
+	byID map[elicitation]owned
+}
+
+type elicitation struct {
+	server mcpmux.ServerID
+	id     string
+}
+
+type owned struct {
+	by    *session
+	until time.Time
+}
+
+func newOwners() *owners { return &owners{byID: make(map[elicitation]owned)} }
+
+// asked notes the elicitation that params are about, if they are.
+func (o *owners) asked(server mcpmux.ServerID, by *session, method string, params []byte) {
+	if method != "elicitation/create" || !protocol.Has(by.version, protocol.ElicitationIDs) {
+		return
+	}
+	id := protocol.ElicitationID(params)
+	if id == "" {
+		return
+	}
+	now := time.Now()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.byID) >= maxElicitations {
+		o.evict(now)
+	}
+	o.byID[elicitation{server, id}] = owned{by, now.Add(elicitationTime)}
+}
+
+// evict makes room: what is too old, and at least the oldest.
+func (o *owners) evict(now time.Time) {
+	var oldest elicitation
+	least := now.Add(2 * elicitationTime)
+	for key, v := range o.byID {
+		if v.until.Before(now) {
+			delete(o.byID, key)
+		} else if v.until.Before(least) {
+			oldest, least = key, v.until
+		}
+	}
+	if len(o.byID) >= maxElicitations {
+		delete(o.byID, oldest)
+	}
+}
+
+// ended takes the owner of an elicitation out.
+func (o *owners) ended(server mcpmux.ServerID, id string) *session {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	v, ok := o.byID[elicitation{server, id}]
+	delete(o.byID, elicitation{server, id})
+	if !ok || time.Now().After(v.until) {
+		return nil
+	}
+	return v.by
+}
+
+// Notified takes a Server's notification that names what it belongs to by an id. It reaches the owner of that
+// alone.
+func (g *Gateway) Notified(server mcpmux.ServerID, method string, raw []byte) {
+	msg, err := wire.Parse(raw)
+	if err != nil {
+		return
+	}
+	if method == "notifications/elicitation/complete" {
+		if s := g.owners.ended(server, protocol.ElicitationID(msg.Bytes(msg.Params))); s != nil {
+			s.out.push(outItem{must: true, raw: append([]byte(nil), raw...)})
+		}
+	}
+}
+
+var errNoOwner = errors.New("the client whose connection this is cannot be asked now")
+
+// AskOwner puts a Server's request that no call caused to the session whose connection it came on, on the stream
+// that the session keeps open for such. Without one the Server hears at once that nobody is there.
+func (g *Gateway) AskOwner(ctx context.Context, _ mcpmux.ServerID, scope string, req wire.Message) (wire.Message, error) {
+	s := g.sessionOf(backend.ParseScope(scope).Owner)
+	if s == nil || !s.listening() || !s.caps.AllowsQuestion(req.Method, req.Bytes(req.Params)) {
+		return wire.Message{}, errNoOwner
+	}
+	params, err := protocol.QuestionFor(s.version, req.Method, req.Bytes(req.Params), s.alias == "")
+	if err != nil {
+		return wire.Message{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
+	defer cancel()
+	return s.ask(ctx, req.Method, params, s.out.push, nil)
+}
+
+// sessionOf is the session that owns connections of this name.
+func (g *Gateway) sessionOf(owner string) *session {
+	for _, s := range g.sessions.all() {
+		if s.owner() == owner {
+			return s
+		}
+	}
+	return nil
+}
+
+// owner names the connections that the session has to itself. It does not tell the session's id.
+func (s *session) owner() string {
+	sum := sha256.Sum256([]byte(s.id))
+	return "session:" + hex.EncodeToString(sum[:8])
+}
+
+// listening says whether the session keeps a stream open for what none of its requests caused.
+func (s *session) listening() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streaming
+}

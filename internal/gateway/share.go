@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/mcpmux/mcpmux/internal/backend"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/pool"
+)
+
+// want is what a request needs of a connection.
+type want struct {
+	scope     backend.Scope
+	exclusive bool // nobody else's call runs on it meanwhile
+	once      bool // it is opened for this call and closed after it
+}
+
+// wants says which connection of a Server the request may share, by the Server's isolation. On a connection
+// of the older era over pipes, or HTTP+SSE, nothing but sole use tells whose call a question belongs to.
+func (x *exchange) wants(s *mcpmux.Server) want {
+	w := want{scope: backend.Scope{Legacy: !x.modern && s.About.Modern() && s.About.Legacy()}}
+	interactive := x.method != nil && x.method.Interactive
+	switch s.Isolation {
+	case mcpmux.IsolationNone:
+		if interactive {
+			w.once, w.scope.Profile = true, declared(x.caps.Profile())
+		}
+	case mcpmux.IsolationSession:
+		w.scope.Owner, w.scope.Profile = x.owner(), declared(x.caps.OwnerProfile())
+	case mcpmux.IsolationShared:
+	case mcpmux.IsolationAuto, "":
+		// Requests run on the base connection of all clients until the Server is seen to ask back; from then on
+		// a client that can be asked gets a connection that declares just what it can be asked.
+		if interactive && s.About != nil && s.About.Interactive {
+			w.scope.Profile = x.caps.Profile()
+			w.exclusive = w.scope.Profile != "" && s.Definition.Transport != mcpmux.TransportHTTP
+		}
+	}
+	return w
+}
+
+// declared is a profile for a connection that is not shared: none declares nothing, not everything.
+func declared(profile string) string {
+	if profile == "" {
+		return "{}"
+	}
+	return profile
+}
+
+// owner names whose connection it is where each has its own: a session's, or the Client's in the era without.
+func (x *exchange) owner() string {
+	if x.sess != nil {
+		return x.sess.owner()
+	}
+	return "client:" + string(x.id.Client)
+}
+
+// acquire takes a connection from the pool. A Server that was installed for Streamable HTTP may turn out to
+// speak HTTP+SSE; then the lease is taken again, alone.
+func (x *exchange) acquire(ctx context.Context, s *mcpmux.Server) (*pool.Lease[*backend.Conn], bool, error) {
+	w := x.wants(s)
+	scope := w.scope.String()
+	lease, err := x.g.cfg.Pool.Acquire(ctx, s.ID, scope, w.exclusive || w.once)
+	return lease, w.exclusive || w.once, err
+}
