@@ -63,6 +63,7 @@ func backendFailure(alias string, method *protocol.Method, err error) *rpcError 
 		own   *mcpmux.Error
 		login *backend.LoginRequiredError
 		rpc   *rpcError
+		dial  *backend.DialError
 	)
 	switch {
 	case errors.As(err, &rpc):
@@ -73,6 +74,8 @@ func backendFailure(alias string, method *protocol.Method, err error) *rpcError 
 		return &rpcError{code: wire.CodeInternal, message: "server " + alias + " did not answer in time (setting pool.call_timeout); the call was cancelled"}
 	case errors.Is(err, context.Canceled):
 		return &rpcError{code: wire.CodeInternal, message: "the call was cancelled"}
+	case method == nil && errors.As(err, &dial): // some servers refuse a method that they do not know by an HTTP status
+		return &rpcError{code: wire.CodeMethodNotFound, message: "server " + alias + " does not know this method: " + dial.Error()}
 	case errors.As(err, &login):
 		return &rpcError{code: wire.CodeInternal, message: "server " + alias + " requires a login: " + login.Error()}
 	case errors.As(err, &own):

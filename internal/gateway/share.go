@@ -6,6 +6,7 @@ import (
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/pool"
+	"github.com/mcpmux/mcpmux/internal/protocol"
 )
 
 // want is what a request needs of a connection.
@@ -30,11 +31,17 @@ func (x *exchange) wants(s *mcpmux.Server) want {
 	case mcpmux.IsolationShared:
 	case mcpmux.IsolationAuto, "":
 		// Requests run on the base connection of all clients until the Server is seen to ask back; from then on
-		// a client that can be asked gets a connection that declares just what it can be asked.
-		if interactive && s.About != nil && s.About.Interactive {
-			w.scope.Profile = x.caps.Profile()
-			w.exclusive = w.scope.Profile != "" && s.Definition.Transport != mcpmux.TransportHTTP
+		// a client that can be asked gets a connection that declares just what it can be asked. What a client of
+		// the stateless era declares is part of its request, so it is never given more than that.
+		asks := s.About != nil && s.About.Interactive
+		switch profile := x.caps.Profile(); {
+		case !interactive || profile == protocol.FullProfile && !asks:
+		case x.modern && !s.About.Modern():
+			w.scope.Profile = declared(profile)
+		case asks:
+			w.scope.Profile = profile
 		}
+		w.exclusive = asks && x.caps.Profile() != "" && interactive && s.Definition.Transport != mcpmux.TransportHTTP
 	}
 	return w
 }
