@@ -25,7 +25,9 @@ type Conn struct {
 	about  mcpmux.About // set by the greeting, constant afterwards
 	modern bool
 	ids    atomic.Int64
-	done   chan struct{}
+	// batches says that the Server may send arrays of messages, as only MCP 2025-03-26 allows.
+	batches atomic.Bool
+	done    chan struct{}
 
 	// mu guards the following.
 	mu      sync.Mutex
@@ -33,10 +35,11 @@ type Conn struct {
 	closed  bool
 	pending map[int64]*pendingCall
 	asks    map[string]context.CancelFunc // the Server's requests being answered, by raw id
-	level   int                           // rank of the log level asked for, -1 for none
-	listen  *listenState                  // modern only
-	waiting map[int64]*listenStream       // listen requests to be acknowledged
-	tasks   sync.WaitGroup                // goroutines besides the transport's
+	spoiled bool
+	level   int                     // rank of the log level asked for, -1 for none
+	listen  *listenState            // modern only
+	waiting map[int64]*listenStream // listen requests to be acknowledged
+	tasks   sync.WaitGroup          // goroutines besides the transport's
 }
 
 // cancelGrace is how long a Server of the older era may take to hear that a call was given up. It should not
@@ -76,6 +79,8 @@ type Call struct {
 	Header [][2]string
 	// Caps is what the client can be asked.
 	Caps protocol.Capabilities
+	// Elicits says that elicitation by a form can be put to the Sink though Caps lacks it.
+	Elicits bool
 	// Sink may be nil: then nothing is delivered and questions are refused.
 	Sink Sink
 	// Exclusive says that the caller has the connection to itself.
@@ -135,6 +140,22 @@ func (c *Conn) Err() error {
 // PID is the process id of a stdio Server, else 0.
 func (c *Conn) PID() int { return c.tr.pid() }
 
+// Streams says whether every call has a response stream of its own, which names the call that a Server's
+// question belongs to: true for Streamable HTTP, false for stdio and HTTP+SSE.
+func (c *Conn) Streams() bool {
+	_, ok := c.tr.(*httpConn)
+	return ok
+}
+
+// Spoiled says that a call which had the connection to itself was given up, and that the Server did not answer
+// it within the grace: a late question of it could be taken for one of the next call. Who holds the connection
+// ends it.
+func (c *Conn) Spoiled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.spoiled
+}
+
 // InFlight counts the clients' requests that wait for an answer.
 func (c *Conn) InFlight() int {
 	c.mu.Lock()
@@ -167,6 +188,9 @@ func (c *Conn) lost(why error) {
 	close(c.done)
 	for _, p := range c.pending {
 		p.cancel()
+	}
+	for _, cancel := range c.asks {
+		cancel()
 	}
 }
 
@@ -214,12 +238,17 @@ func (c *Conn) Call(ctx context.Context, call *Call) (wire.Message, error) {
 	} else {
 		end()
 	}
+	if c.modern && m.Kind == wire.Error && p.method == "tools/call" && rpcError(m).Code == wire.CodeHeaderMismatch {
+		// The headers were derived from a schema that is no longer the tool's (MCP 2026-07-28 basic/transports).
+		c.opt.Events.ListChanged(mcpmux.KindTool)
+	}
 	return m, c.reason(ctx, err)
 }
 
 // linger keeps a call that was given up in the books for a while: until the Server has heard of it, a question
 // may still be meant for it, and must not be taken for one of the only other call. Who holds the connection
-// alone holds it so long; nobody else waits.
+// alone holds it so long; nobody else waits. Without streams of their own for the calls, such a connection
+// is spoiled when the grace has passed without an answer.
 func (c *Conn) linger(p *pendingCall, end func()) {
 	rest := func() {
 		defer end()
@@ -228,6 +257,9 @@ func (c *Conn) linger(p *pendingCall, end func()) {
 		select {
 		case <-p.answer:
 		case <-t.C:
+			c.mu.Lock()
+			c.spoiled = c.spoiled || (p.call.Exclusive && !c.Streams())
+			c.mu.Unlock()
 		case <-c.done:
 		}
 	}

@@ -170,6 +170,7 @@ func (c *Conn) initialize(ctx context.Context) error {
 	if !protocol.Known(r.ProtocolVersion) || protocol.Modern(r.ProtocolVersion) {
 		return &DialError{Reason: "the server wants MCP " + r.ProtocolVersion + ", which is not supported; supported: " + strings.Join(protocol.Supported(), ", ")}
 	}
+	c.batches.Store(r.ProtocolVersion == protocol.V20250326)
 	c.about = mcpmux.About{ProtocolVersion: r.ProtocolVersion, Capabilities: r.Capabilities, ServerInfo: r.ServerInfo, Instructions: r.Instructions}
 	if h, ok := c.tr.(*httpConn); ok {
 		h.greeted(r.ProtocolVersion)

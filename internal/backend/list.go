@@ -51,7 +51,7 @@ func (c *Conn) List(ctx context.Context, kind mcpmux.FeatureKind) ([]json.RawMes
 // usable leaves out tools whose header annotations are invalid: a client must not call them over HTTP
 // (MCP 2026-07-28 basic/transports §Custom Headers).
 func (c *Conn) usable(kind mcpmux.FeatureKind, items []json.RawMessage) []json.RawMessage {
-	if kind != mcpmux.KindTool || !c.modern || c.spec.Transport != mcpmux.TransportHTTP {
+	if kind != mcpmux.KindTool || !c.modern || !c.Streams() {
 		return items
 	}
 	good := items[:0]

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,8 +19,8 @@ import (
 // listenState is the one subscriptions/listen stream of a connection to a modern Server. It carries the union
 // of what all clients want, and is replaced by a new one before the old one ends.
 type listenState struct {
-	// turn is held while the stream is replaced.
-	turn sync.Mutex
+	// turn holds one token; who has taken it may replace the stream.
+	turn chan struct{}
 	uris map[string]struct{} // guarded by turn
 	live *listenStream       // guarded by Conn.mu
 }
@@ -34,6 +35,8 @@ type listenStream struct {
 }
 
 const (
+	methodListen = "subscriptions/listen"
+
 	// listenAck is how long the Server has to acknowledge a listen request.
 	listenAck = 10 * time.Second
 
@@ -62,16 +65,15 @@ func (c *Conn) filter(uris map[string]struct{}) []byte {
 // startListening opens the first stream in the background: a Server without one is a Server all the same.
 func (c *Conn) startListening() {
 	c.mu.Lock()
-	c.listen = &listenState{uris: make(map[string]struct{})}
+	c.listen = &listenState{turn: make(chan struct{}, 1), uris: make(map[string]struct{})}
+	c.listen.turn <- struct{}{}
 	c.tasks.Add(1)
 	c.mu.Unlock()
 	go func() {
 		defer c.tasks.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), listenAck)
 		defer cancel()
-		c.listen.turn.Lock()
-		defer c.listen.turn.Unlock()
-		if err := c.replaceListen(ctx); err != nil {
+		if err := c.inTurn(ctx, func() error { return c.replaceListen(ctx) }); err != nil {
 			c.log.Debug("subscriptions/listen was not acknowledged", "err", err)
 		}
 	}()
@@ -79,19 +81,32 @@ func (c *Conn) startListening() {
 
 // listenTo changes the resources that the stream hears of.
 func (c *Conn) listenTo(ctx context.Context, uri string, on bool) error {
-	l := c.listen
-	l.turn.Lock()
-	defer l.turn.Unlock()
-	if on {
-		l.uris[uri] = struct{}{}
-	} else {
-		delete(l.uris, uri)
+	return c.inTurn(ctx, func() error {
+		uris := c.listen.uris
+		if on {
+			uris[uri] = struct{}{}
+		} else {
+			delete(uris, uri)
+		}
+		err := c.replaceListen(ctx)
+		if err != nil && on {
+			delete(uris, uri)
+		}
+		return err
+	})
+}
+
+// inTurn runs a change of the stream when no other is under way.
+func (c *Conn) inTurn(ctx context.Context, change func() error) error {
+	select {
+	case <-c.listen.turn:
+		defer func() { c.listen.turn <- struct{}{} }()
+		return change()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.done:
+		return c.gone()
 	}
-	err := c.replaceListen(ctx)
-	if err != nil && on {
-		delete(l.uris, uri)
-	}
-	return err
 }
 
 // replaceListen opens a stream with the present filter and, once that is acknowledged, ends the one before.
@@ -131,7 +146,7 @@ func (c *Conn) replaceListen(ctx context.Context) error {
 // openListen sends a listen request.
 func (c *Conn) openListen(params []byte) (*listenStream, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	p, end, err := c.register(ctx, nil, "subscriptions/listen", "")
+	p, end, err := c.register(ctx, nil, methodListen, "")
 	if err != nil {
 		cancel()
 		return nil, err
@@ -214,7 +229,8 @@ func (c *Conn) acknowledged(m wire.Message) {
 	}
 }
 
-// watchListen opens the stream again when it breaks, with growing pauses.
+// watchListen opens the stream again when it breaks, with growing pauses, of which half is chance: a Server
+// that was restarted is not to meet all its streams at once.
 func (c *Conn) watchListen(s *listenStream) {
 	c.background(func() {
 		begun := time.Now()
@@ -223,7 +239,7 @@ func (c *Conn) watchListen(s *listenStream) {
 			if time.Since(begun) > listenRetry {
 				begun, pause = time.Now(), time.Second
 			}
-			if !c.isLive(s) || !c.rest(pause) || c.reopen(s) {
+			if !c.isLive(s) || !c.rest(pause/2+rand.N(pause/2)) || c.reopen(s) {
 				return
 			}
 		}
@@ -251,7 +267,10 @@ func (c *Conn) rest(d time.Duration) bool {
 func (c *Conn) reopen(s *listenStream) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), listenAck)
 	defer cancel()
-	c.listen.turn.Lock()
-	defer c.listen.turn.Unlock()
-	return !c.isLive(s) || c.replaceListen(ctx) == nil
+	return c.inTurn(ctx, func() error {
+		if !c.isLive(s) {
+			return nil
+		}
+		return c.replaceListen(ctx)
+	}) == nil
 }

@@ -1,18 +1,32 @@
 package backend
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"strconv"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
-// receive handles one message of the Server. origin is the call on whose HTTP stream it arrived, nil where
-// no stream says. A response is returned where it answers origin; others find their call by id.
+// receive handles one message of the Server, or in MCP 2025-03-26 an array of them. origin is the call on whose
+// HTTP stream it arrived, nil where no stream says. A response is returned where it answers origin; others find
+// their call by id.
 func (c *Conn) receive(raw []byte, origin *pendingCall) (answer wire.Message, done bool) {
+	if !c.batches.Load() || !wire.IsBatch(raw) || wire.Valid(raw) != nil {
+		return c.receiveOne(raw, origin)
+	}
+	whole := bytes.TrimSpace(raw)
+	for e := range wire.Elements(whole, wire.Span{Start: 0, End: len(whole)}) {
+		if m, ok := c.receiveOne(whole[e.Start:e.End], origin); ok {
+			answer, done = m, true
+		}
+	}
+	return answer, done
+}
+
+func (c *Conn) receiveOne(raw []byte, origin *pendingCall) (answer wire.Message, done bool) {
 	m, err := wire.Parse(raw)
 	if err != nil {
 		c.opt.Events.Stderr("[not an MCP message] " + clip(raw))
@@ -82,10 +96,17 @@ func (c *Conn) notification(m wire.Message, origin *pendingCall) {
 		}
 	case "notifications/subscriptions/acknowledged":
 		c.acknowledged(m)
+	case "notifications/elicitation/complete", "notifications/tasks/status", "notifications/tasks":
+		c.opt.Events.Notified(m.Method, m.Raw)
 	default:
-		if origin != nil && origin.call != nil && origin.call.Sink != nil {
-			origin.call.Sink.Notify(m.Raw)
-		}
+		c.owner(origin).notify(m.Raw)
+	}
+}
+
+// notify passes a notification to the client behind a call, if there is one that still waits.
+func (p *pendingCall) notify(raw []byte) {
+	if p != nil && p.call != nil && p.call.Sink != nil && p.ctx.Err() == nil {
+		p.call.Sink.Notify(raw)
 	}
 }
 
@@ -112,11 +133,11 @@ func (c *Conn) progress(m wire.Message) {
 	c.mu.Lock()
 	p := c.pending[id]
 	c.mu.Unlock()
-	if p == nil || p.call == nil || p.call.Sink == nil || !p.call.Token.OK() {
+	if p == nil || p.call == nil || !p.call.Token.OK() {
 		return
 	}
 	token := p.call.Message.Bytes(p.call.Token)
-	p.call.Sink.Notify(wire.Splice(nil, m.Raw, []wire.Edit{{Span: span, Text: token}}))
+	p.notify(wire.Splice(nil, m.Raw, []wire.Edit{{Span: span, Text: token}}))
 }
 
 // logMessage goes to the call it provably belongs to, and to the Server's own log in any case.
@@ -125,9 +146,7 @@ func (c *Conn) logMessage(m wire.Message, origin *pendingCall) {
 	logger, _ := c.stringParam(m, "logger")
 	data := c.param(m, "data")
 	c.opt.Events.Log(level, logger, m.Bytes(data))
-	if p := c.owner(origin); p != nil && p.call.Sink != nil {
-		p.call.Sink.Notify(m.Raw)
-	}
+	c.owner(origin).notify(m.Raw)
 }
 
 // owner is the call that a message without a call's name on it belongs to: the one on whose stream it came,
@@ -153,87 +172,6 @@ func (c *Conn) owner(origin *pendingCall) *pendingCall {
 		only = p
 	}
 	return only
-}
-
-// question handles a request of the Server.
-func (c *Conn) question(m wire.Message, origin *pendingCall) {
-	switch m.Method {
-	case "ping":
-		c.respond(wire.NewResult(m.Bytes(m.ID), []byte("{}")))
-		return
-	case "roots/list", "sampling/createMessage", "elicitation/create":
-	default:
-		c.refuse(m, wire.CodeMethodNotFound, "method "+m.Method+" is not known here")
-		return
-	}
-	p := c.owner(origin)
-	if p == nil && m.Method == "roots/list" && c.InFlight() == 0 {
-		// Many Servers ask at start, before any client is there: on a shared connection there are no roots.
-		c.respond(wire.NewResult(m.Bytes(m.ID), []byte(`{"roots":[]}`)))
-		return
-	}
-	c.opt.Events.Interactive()
-	switch {
-	case p == nil:
-		c.refuse(m, wire.CodeInternal, "this request cannot be attributed to one client's call")
-	case p.ctx.Err() != nil:
-		c.refuse(m, wire.CodeInternal, "the client has given up the call that this request belongs to")
-	case p.call.Sink == nil || !p.call.Caps.Allows(m.Method):
-		c.refuse(m, wire.CodeMethodNotFound, "the client behind this call does not support "+m.Method)
-	default:
-		c.ask(p, m)
-	}
-}
-
-// ask puts a question to the client of a call, without holding up the reader.
-func (c *Conn) ask(p *pendingCall, m wire.Message) {
-	m.Raw = append([]byte(nil), m.Raw...)
-	id := string(m.Bytes(m.ID))
-	ctx, cancel := context.WithCancel(p.ctx)
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		cancel()
-		return
-	}
-	c.asks[id] = cancel
-	c.tasks.Add(1)
-	c.mu.Unlock()
-	go func() {
-		defer c.tasks.Done()
-		defer cancel()
-		answer, err := p.call.Sink.Ask(ctx, m)
-		withdrawn := ctx.Err() != nil && p.ctx.Err() == nil
-		c.mu.Lock()
-		delete(c.asks, id)
-		c.mu.Unlock()
-		switch {
-		case withdrawn:
-		case err != nil && m.Method == "elicitation/create" && !errors.Is(err, context.Canceled):
-			c.respond(wire.NewResult([]byte(id), []byte(`{"action":"cancel"}`)))
-		case err != nil:
-			c.refuse(m, wire.CodeInternal, "the client did not answer: "+err.Error())
-		case !answer.ID.OK():
-			c.refuse(m, wire.CodeInternal, "the client's answer names no request")
-		default:
-			c.respond(wire.Splice(nil, answer.Raw, []wire.Edit{{Span: answer.ID, Text: []byte(id)}}))
-		}
-	}()
-}
-
-// withdrawn ends the question that the Server takes back.
-func (c *Conn) withdrawn(m wire.Message) {
-	id := m.Bytes(c.param(m, "requestId"))
-	c.mu.Lock()
-	cancel := c.asks[string(id)]
-	c.mu.Unlock()
-	if cancel != nil {
-		cancel()
-	}
-}
-
-func (c *Conn) refuse(m wire.Message, code int, message string) {
-	c.respond(wire.NewError(append([]byte(nil), m.Bytes(m.ID)...), code, message, nil))
 }
 
 // respond sends an answer to the Server without holding up the reader.

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 // Spec is the final configuration of a Server's connections, with credentials.
@@ -21,14 +23,20 @@ type Spec struct {
 	Cwd       string
 	URL       string
 	Header    http.Header
-	// Version is the revision that the Server is known to speak; "" means that the era is probed.
+	// Version is the revision that the Server is known to speak; "" means that the era is probed. What is known
+	// may have ceased to be true: then Dial finds out anew.
 	Version string
+	// Era is the era that its user says the Server speaks; "" and auto mean that Dial finds out.
+	Era mcpmux.Era
 }
 
 // Digest is the sha256 of everything that makes a connection what it is. The alias and the known version do
 // not.
 func (s Spec) Digest() [32]byte {
 	s.Alias, s.Version = "", ""
+	if s.Era == mcpmux.EraAuto {
+		s.Era = ""
+	}
 	text, _ := json.Marshal(s) // strings and maps of strings always marshal, with sorted keys
 	return sha256.Sum256(text)
 }
@@ -42,6 +50,13 @@ type Events struct {
 	Stderr      func(line string)
 	// Interactive hears that the Server asked a client for something in the course of a call.
 	Interactive func()
+	// Ask puts a request of the Server to somebody who answers for the connection, where no call in flight is
+	// provably its cause, or where it belongs to a task. It is called in a goroutine of its own; ctx ends with
+	// the connection or when the Server withdraws the request. Nil: nobody answers.
+	Ask func(ctx context.Context, req wire.Message) (wire.Message, error)
+	// Notified hears notifications that name their owner by an id in their params:
+	// notifications/elicitation/complete, notifications/tasks/status and notifications/tasks.
+	Notified func(method string, raw []byte)
 }
 
 func (e *Events) fill() {
@@ -60,6 +75,9 @@ func (e *Events) fill() {
 	if e.Interactive == nil {
 		e.Interactive = func() {}
 	}
+	if e.Notified == nil {
+		e.Notified = func(string, []byte) {}
+	}
 }
 
 // Options are what all connections of a program have in common, but for Capabilities and Events.
@@ -74,6 +92,8 @@ type Options struct {
 	Transport *http.Transport
 	// MaxMessage bounds one message of a Server in bytes; 0 means 16 MiB.
 	MaxMessage int
+	// Roots are the URIs with which a roots/list is answered that nobody can be asked for.
+	Roots []string
 }
 
 const defaultMaxMessage = 16 << 20
