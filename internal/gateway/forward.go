@@ -55,6 +55,7 @@ func (x *exchange) complete(ctx context.Context, cancel context.CancelCauseFunc,
 		code, outcome = errorCode(answer), "error"
 	}
 	x.record(route, begun, code, outcome)
+	x.g.emitted.note(x, route.Server.ID, answer)
 	return answer, nil
 }
 
@@ -88,7 +89,7 @@ func (x *exchange) route() (*catalog.Route, []wire.Edit, *rpcError) {
 	case "prompts/get":
 		return x.routeNamed(mcpmux.KindPrompt, name, x.view.Prompt)
 	case "resources/read":
-		if r, ok := x.view.Resource(name); ok {
+		if r, ok := x.resource(name); ok {
 			return r, nil, nil
 		}
 		return nil, nil, unknownTarget(mcpmux.KindResource, name, x.modern)
@@ -139,7 +140,7 @@ func (x *exchange) routeCompletion() (*catalog.Route, []wire.Edit, *rpcError) {
 		if r, ok := x.view.Template(uri); ok {
 			return r, nil, nil
 		}
-		if r, ok := x.view.Resource(uri); ok {
+		if r, ok := x.resource(uri); ok {
 			return r, nil, nil
 		}
 		return nil, nil, unknownTarget(mcpmux.KindTemplate, uri, x.modern)

@@ -52,6 +52,7 @@ type Gateway struct {
 	parking  *parking
 	tickets  *tickets
 	owners   *owners
+	emitted  *emitted
 	drain    atomic.Pointer[latch]
 }
 
@@ -83,6 +84,7 @@ func New(cfg Config) (*Gateway, error) {
 		parking:  newParking(),
 		tickets:  newTickets(),
 		owners:   newOwners(),
+		emitted:  newEmitted(),
 	}
 	g.hub = newHub(cfg.Pool, cfg.Log)
 	g.current.Store(&snapshot{})

@@ -3,11 +3,13 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/backend"
+	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/pool"
 )
@@ -159,13 +161,19 @@ func (h *hub) prune(who subscriber, next *snapshot, client mcpmux.ClientID, alia
 	}
 	view, ok := next.view(client, alias)
 	for _, key := range keys {
-		if ok {
-			if r, visible := view.Resource(key.uri); visible && r.Server.ID == key.server {
-				continue
-			}
+		if ok && reaches(view, key.server, key.uri) {
+			continue
 		}
 		h.unsubscribe(who, key.server, key.uri)
 	}
+}
+
+// reaches says whether a View leads a URI to a Server.
+func reaches(view *catalog.View, server mcpmux.ServerID, uri string) bool {
+	if r, ok := view.Resource(uri); ok {
+		return r.Server.ID == server
+	}
+	return slices.ContainsFunc(view.Servers(), func(s *mcpmux.Server) bool { return s.ID == server && view.Whole(s.Alias) })
 }
 
 func (h *hub) of(who subscriber) []subKey {

@@ -208,7 +208,7 @@ func (x *exchange) setLevel() {
 // subscribe handles resources/subscribe and resources/unsubscribe.
 func (x *exchange) subscribe(on bool) {
 	uri := x.targetName()
-	route, ok := x.view.Resource(uri)
+	route, ok := x.resource(uri)
 	if !ok {
 		x.fail(unknownTarget(mcpmux.KindResource, uri, x.modern))
 		return

@@ -227,7 +227,7 @@ func (x *exchange) subscribeAll(l *listener) listenFilter {
 	honoured := l.filter
 	honoured.ResourceSubscriptions = nil
 	for _, uri := range l.filter.ResourceSubscriptions {
-		route, ok := x.view.Resource(uri)
+		route, ok := x.resource(uri)
 		if !ok {
 			continue
 		}
