@@ -57,6 +57,8 @@ type Admin struct {
 	mux    *http.ServeMux
 	logins *logins
 	events *events
+	// elicitations are those that wait for an answer.
+	elicitations elicitations
 
 	// turn is held while Changes are read and broadcast; it guards the following.
 	turn sync.Mutex

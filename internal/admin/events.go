@@ -80,6 +80,13 @@ func (e *events) publish(ev event) {
 	}
 }
 
+// heard says whether anybody listens.
+func (e *events) heard() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.subs) > 0
+}
+
 func (e *events) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -141,7 +148,8 @@ func changeEvent(c mcpmux.Change) event {
 }
 
 // streamEvents is GET /events: first "ready" with the revision that the stream begins after, then what
-// happens. With Last-Event-ID it begins with the Changes since then, so a reader that was cut off misses none.
+// happens. With Last-Event-ID it begins with the Changes since then, so a reader that was cut off misses none;
+// "missed" says that some of those are no longer kept.
 func (a *Admin) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	after, again, err := lastEventID(r)
 	if err != nil {
@@ -156,8 +164,17 @@ func (a *Admin) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	if !again || after > st.Revision { // a revision of another database says nothing
 		after = st.Revision
 	}
+	first, err := a.cfg.Store.FirstChange(r.Context())
+	if err != nil {
+		return err
+	}
+	// Changes are kept for a time; who was away for longer has to read everything anew.
+	missed := after < st.Revision && after+1 < first
 	s := newStream(w, r)
-	s.send("ready", after, []byte(`{"revision":`+strconv.FormatInt(st.Revision, 10)+`}`))
+	s.sendJSONAt("ready", after, struct {
+		Revision int64 `json:"revision"`
+		Missed   bool  `json:"missed,omitempty"`
+	}{st.Revision, missed})
 	for after < st.Revision {
 		changes, err := a.cfg.Store.Changes(r.Context(), after, changesPage)
 		if err != nil || len(changes) == 0 {

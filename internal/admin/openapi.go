@@ -23,6 +23,9 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[mcpmux.FeatureKind](): {"tool", "prompt", "resource", "template"},
 	reflect.TypeFor[mcpmux.SetKind]():     {"all", "default", "server_all", "custom"},
 	reflect.TypeFor[mcpmux.ServerState](): {"disabled", "connecting", "connected", "idle", "login_required", "error", "stopped"},
+	reflect.TypeFor[mcpmux.Isolation]():   {"auto", "shared", "session", "none"},
+	reflect.TypeFor[mcpmux.Era]():         {"auto", "legacy", "modern"},
+	reflect.TypeFor[api.ElicitAction]():   {"accept", "decline", "cancel"},
 	reflect.TypeFor[mcpmux.Code]():        {"not_found", "conflict", "invalid", "denied", "login_required", "unavailable", "internal"},
 }
 

@@ -21,7 +21,7 @@ func table() []route {
 		get("/version", "The version of the daemon.", (*Admin).version),
 		get("/openapi.json", "This document.", (*Admin).openAPI),
 		streams("/events", "What happens, as it happens.", nil, (*Admin).streamEvents,
-			"ready (the revision that the stream begins after), change (a Change, with its revision as id), server (the state of a Server), gateway (running or not), question (the open questions)"),
+			"ready (the newest revision; missed: Changes since Last-Event-ID are no longer kept, so read everything anew), change (a Change, with its revision as id), server (the state of a Server), gateway (running or not), question (the open questions), elicitation (the open elicitations)"),
 		post("/gateway/start", "Start the gateway; started already, it stays as it is.", (*Admin).startGateway),
 		post("/gateway/stop", "Stop the gateway and every server.", (*Admin).stopGateway),
 		post("/gateway/restart", "Stop and start the gateway.", (*Admin).restartGateway),
@@ -69,6 +69,9 @@ func table() []route {
 		offer(create, "/clients/{name}/keys/{id}/rotate", "Make an access key in place of another.", (*Admin).rotateKey),
 		send(create, "/clients/{name}/switch", "Answer whether a client moves to the active Space.", (*Admin).answerSwitch),
 		get("/clients/{name}/tools", "The tools that a client sees.", (*Admin).clientTools),
+
+		get("/elicitations", "The questions of servers that wait for an answer.", (*Admin).listElicitations),
+		send(create, "/elicitations/{id}", "Answer a question of a server.", (*Admin).answerElicitation),
 
 		send(create, "/call", "Call a tool; the answer is its result as the server sent it.", (*Admin).call),
 		get("/tools", "The tools that a client sees.", (*Admin).listTools, asClient),

@@ -107,6 +107,7 @@ func (a *Admin) createServer(r *http.Request, body api.NewServer) (api.Server, e
 		Space: sp.ID, Alias: body.Alias, Definition: body.Definition, Values: sealable(body.Values),
 		Enabled: body.Enabled == nil || *body.Enabled, Prefix: body.Prefix,
 		IdleTimeout: body.IdleTimeout, CallTimeout: body.CallTimeout, EverySpace: body.EverySpace,
+		Isolation: body.Isolation, Era: body.Era, MaxProcesses: body.MaxProcesses, Roots: body.Roots,
 	})
 	return a.serverAfter(r, srv.ID, rev, err)
 }
@@ -143,8 +144,35 @@ func (a *Admin) patchServer(r *http.Request, body api.ServerPatch) (api.Server, 
 	if patch.SetCallTimeout, patch.CallTimeout, err = nullable[mcpmux.Duration](body.CallTimeout, "call_timeout", timeout); err != nil {
 		return api.Server{}, err
 	}
+	if err := patchSharing(&patch, body); err != nil {
+		return api.Server{}, err
+	}
 	rev, err := a.cfg.Store.UpdateServer(r.Context(), srv.ID, patch)
 	return a.serverAfter(r, srv.ID, rev, err)
+}
+
+// patchSharing reads the members about what a Server's connections are and who shares them.
+func patchSharing(patch *store.ServerPatch, body api.ServerPatch) (err error) {
+	if patch.Isolation, err = orZero[mcpmux.Isolation](body.Isolation, "isolation", "auto, shared, session or none, or null for auto"); err != nil {
+		return err
+	}
+	if patch.Era, err = orZero[mcpmux.Era](body.Era, "era", "auto, legacy or modern, or null for auto"); err != nil {
+		return err
+	}
+	if patch.MaxProcesses, err = orZero[int](body.MaxProcesses, "max_processes", "a whole number, or null for the default"); err != nil {
+		return err
+	}
+	patch.Roots, err = orZero[[]string](body.Roots, "roots", "an array of file:// URIs, or null for none")
+	return err
+}
+
+// orZero reads a member for which null means the zero value; one that was not given is nil.
+func orZero[T any](raw json.RawMessage, name, form string) (*T, error) {
+	given, v, err := nullable[T](raw, name, form)
+	if given && v == nil {
+		v = new(T)
+	}
+	return v, err
 }
 
 // nullable reads a member for which null has a meaning of its own: whether it was given, and its value.

@@ -67,9 +67,12 @@ func (s *stream) write(text []byte) {
 }
 
 // sendJSON sends v, which always marshals.
-func (s *stream) sendJSON(name string, v any) {
+func (s *stream) sendJSON(name string, v any) { s.sendJSONAt(name, 0, v) }
+
+// sendJSONAt is sendJSON with an id.
+func (s *stream) sendJSONAt(name string, id int64, v any) {
 	if text, err := json.Marshal(v); err == nil {
-		s.send(name, 0, text)
+		s.send(name, id, text)
 	}
 }
 

@@ -47,6 +47,13 @@ type NewServer struct {
 	CallTimeout *mcpmux.Duration `json:"call_timeout,omitempty"`
 	// EverySpace gives all other Spaces, and those made later, a copy: a Server of their own.
 	EverySpace bool `json:"every_space,omitempty"`
+	// Isolation says who may share a connection, Era what the server speaks; left out, both are auto.
+	Isolation mcpmux.Isolation `json:"isolation,omitempty"`
+	Era       mcpmux.Era       `json:"era,omitempty"`
+	// MaxProcesses bounds the connections that calls hold alone, for each capability profile; 0 is the default.
+	MaxProcesses int `json:"max_processes,omitempty"`
+	// Roots are the file:// URIs that a server hears which asks for roots while no client can be asked.
+	Roots []string `json:"roots,omitempty"`
 }
 
 // Value is one value of a Server, on its way into the store. It never comes out again.
@@ -65,10 +72,14 @@ type ServerPatch struct {
 	Values *[]Value   `json:"values,omitempty"`
 	Put    []Value    `json:"put,omitempty"`
 	Drop   []ValueRef `json:"drop,omitempty"`
-	// Prefix, IdleTimeout and CallTimeout are JSON: null puts the default back.
-	Prefix      json.RawMessage `json:"prefix,omitempty"`
-	IdleTimeout json.RawMessage `json:"idle_timeout,omitempty"`
-	CallTimeout json.RawMessage `json:"call_timeout,omitempty"`
+	// The rest are JSON: null puts the default back.
+	Prefix       json.RawMessage `json:"prefix,omitempty"`
+	IdleTimeout  json.RawMessage `json:"idle_timeout,omitempty"`
+	CallTimeout  json.RawMessage `json:"call_timeout,omitempty"`
+	Isolation    json.RawMessage `json:"isolation,omitempty"`
+	Era          json.RawMessage `json:"era,omitempty"`
+	MaxProcesses json.RawMessage `json:"max_processes,omitempty"`
+	Roots        json.RawMessage `json:"roots,omitempty"`
 }
 
 // ValueRef names one value of a Server.
