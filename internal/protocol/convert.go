@@ -137,7 +137,7 @@ func RequestFor(version string, tasks bool, m *wire.Message) []wire.Edit {
 		case "context":
 			return m.Method == "completion/complete" && !Has(version, CompletionContext)
 		case "task":
-			return m.Method == "tools/call" && !(tasks && Has(version, TasksCore))
+			return m.Method == "tools/call" && (!tasks || !Has(version, TasksCore))
 		}
 		return false
 	})

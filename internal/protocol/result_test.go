@@ -12,9 +12,19 @@ func TestNeedsDowngrade_OnlyToARevisionThatHasLess(t *testing.T) {
 		from, to string
 		want     bool
 	}{
-		{V20251125, V20251125, false}, {V20241105, V20251125, false}, {V20251125, V20250618, false}, {V20250618, V20251125, false},
-		{V20251125, V20250326, true}, {V20251125, V20241105, true}, {V20250326, V20241105, true}, {V20241105, V20241105, false},
-		{V20260728, V20251125, true}, {V20260728, V20260728, false}, {V20241105, V20260728, false}, {"", V20251125, true}, {"", V20260728, false},
+		{V20251125, V20251125, false},
+		{V20241105, V20251125, false},
+		{V20251125, V20250618, false},
+		{V20250618, V20251125, false},
+		{V20251125, V20250326, true},
+		{V20251125, V20241105, true},
+		{V20250326, V20241105, true},
+		{V20241105, V20241105, false},
+		{V20260728, V20251125, true},
+		{V20260728, V20260728, false},
+		{V20241105, V20260728, false},
+		{"", V20251125, true},
+		{"", V20260728, false},
 	} {
 		if got := NeedsDowngrade(c.from, c.to); got != c.want {
 			t.Errorf("from %q to %s: %v", c.from, c.to, got)
