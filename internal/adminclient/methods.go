@@ -78,6 +78,11 @@ func (c *Client) CreateServer(ctx context.Context, space string, s api.NewServer
 	return post[api.Server](ctx, c, space, s, "servers")
 }
 
+// PatchServer changes what p names of a Server.
+func (c *Client) PatchServer(ctx context.Context, space, alias string, p api.ServerPatch) (api.Server, error) {
+	return fetch[api.Server](ctx, c, request{method: http.MethodPatch, path: []string{"servers", alias}, query: inSpace(space), body: p})
+}
+
 // DoServer does the verb enable, disable, restart or logout to a Server.
 func (c *Client) DoServer(ctx context.Context, space, alias, verb string) (api.Server, error) {
 	return post[api.Server](ctx, c, space, nil, "servers", alias, verb)
@@ -210,6 +215,16 @@ func (c *Client) RotateKey(ctx context.Context, name string, key mcpmux.KeyID, l
 // AnswerSwitch says whether a Client in mode ask moves to the Space that became active.
 func (c *Client) AnswerSwitch(ctx context.Context, name string, accept bool) (api.Client, error) {
 	return post[api.Client](ctx, c, "", api.SwitchAnswer{Accept: accept}, "clients", name, "switch")
+}
+
+// Elicitations lists the questions of Servers that wait for an answer.
+func (c *Client) Elicitations(ctx context.Context) ([]api.Elicitation, error) {
+	return get[[]api.Elicitation](ctx, c, nil, "elicitations")
+}
+
+// AnswerElicitation answers a question of a Server.
+func (c *Client) AnswerElicitation(ctx context.Context, id string, answer api.ElicitAnswer) (api.Elicitation, error) {
+	return post[api.Elicitation](ctx, c, "", answer, "elicitations", id)
 }
 
 // Call calls a tool by its qualified name as a Client, or for "" with everything of the active Space, and

@@ -31,6 +31,21 @@ var (
 
 	noLimit = mcpmux.Duration(0)
 
+	alone = api.Server{
+		Server: mcpmux.Server{
+			ID: "i3", Space: "s1", Alias: "alone", Enabled: true, CreatedAt: noon,
+			Isolation: mcpmux.IsolationSession, Era: mcpmux.EraLegacy, MaxProcesses: 2, Roots: []string{"file:///work/a", "file:///work/b"},
+			Definition: mcpmux.Definition{Transport: mcpmux.TransportStdio, Command: "alone"},
+		},
+		SpaceName: "Work",
+		Status:    mcpmux.ServerStatus{State: mcpmux.StateIdle, Since: noon},
+	}
+
+	question = api.Elicitation{
+		Elicitation: mcpmux.Elicitation{ID: "e1", Server: "github", Message: "Which\nname?", Schema: json.RawMessage(`{}`), AskedAt: noon},
+		ClientName:  "cursor", SpaceName: "Work",
+	}
+
 	everywhere = api.Server{
 		Server: mcpmux.Server{
 			ID: "i2", Space: "s1", Alias: "everywhere", Enabled: true, EverySpace: true, CallTimeout: &noLimit, CreatedAt: noon,
@@ -91,6 +106,20 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("server show github"), answers: map[string]any{"GET /servers/github": github}},
 			{args: words("server add demo --every-space -- demo"), answers: added},
 			{args: words("server show everywhere"), answers: map[string]any{"GET /servers/everywhere": everywhere}},
+			{
+				args:    words("server add alone --isolation session --era legacy --max-processes 2 --root /work/a/../a --root file:///work/b -- alone"),
+				answers: map[string]any{"POST /servers": alone},
+			},
+			{args: words("server show alone"), answers: map[string]any{"GET /servers/alone": alone}},
+			{
+				args: []string{
+					"server", "set", "alone", "--isolation", "none", "--era", "auto", "--max-processes", "0", "--root", "/work/a b",
+					"--idle-timeout", "0", "--call-timeout", "90s", "--prefix", "", "--space", "Work",
+				},
+				answers: map[string]any{"PATCH /servers/alone": alone},
+			},
+			{args: words("server set alone --default call-timeout --default --root"), answers: map[string]any{"PATCH /servers/alone": alone}},
+			{args: words("server set alone --max-processes 65"), answers: map[string]any{"PATCH /servers/alone": mcpmux.Errorf(mcpmux.CodeInvalid, "max_processes is 65; it is a number from 0 to 64")}},
 			{args: words("server show github --json"), answers: map[string]any{"GET /servers/github": github}},
 			{args: words("server restart github --space Work"), answers: map[string]any{"POST /servers/github/restart": github}},
 			{args: words("server logs github --tail 5"), answers: map[string]any{"GET /servers/github/logs": []api.LogLine{{At: noon, Source: "stderr", Text: "ready\x1b[2J"}}}},
@@ -133,6 +162,15 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("call github_get -"), stdin: "{\"a\":1}\n", answers: toolResult(true, "no such thing")},
 			{args: words("call github_get --json"), answers: map[string]any{"POST /call": json.RawMessage(`{"content":[],"structuredContent":{"big":12345678901234567890},"x":1}`)}},
 			{args: words("tools --client cursor"), answers: map[string]any{"GET /tools": []api.Tool{{Name: "github_get", Description: "Gets\nsomething"}}}},
+		},
+		"elicitation": {
+			{args: words("elicitation list"), answers: map[string]any{"GET /elicitations": []api.Elicitation{question}}},
+			{args: words("elicitation list --json"), answers: map[string]any{"GET /elicitations": []api.Elicitation{}}},
+			{args: words("elicitation list"), answers: map[string]any{"GET /elicitations": []api.Elicitation{}}},
+			{args: []string{"elicitation", "answer", "e1", "accept", `{"name": "x y"}`}, answers: map[string]any{"POST /elicitations/e1": question}},
+			{args: words("elicitation answer e1 accept -"), stdin: "{\"n\":1}\n", answers: map[string]any{"POST /elicitations/e1": question}},
+			{args: words("elicitation answer e1 decline --json"), answers: map[string]any{"POST /elicitations/e1": question}},
+			{args: words("elicitation answer gone cancel"), answers: nil},
 		},
 		"daemon": {
 			{args: words("status"), answers: map[string]any{"GET /status": api.Status{Gateway: "running", GatewayURL: "http://localhost:45818/mcp"}}},

@@ -27,6 +27,16 @@ API makes it that Space's own; the server that was added is what new Spaces get 
 Space has it, no new one gets it. ` + "`--call-timeout`" + ` and ` + "`--idle-timeout`" + ` override the settings ` + "`pool.call_timeout`" + `
 and ` + "`pool.idle_timeout`" + ` for one server.
 
+` + "`--isolation`" + ` says who shares a connection to a server: with ` + "`auto`" + ` everybody does, until the server asks a client for
+something (sampling, elicitation, roots); from then on a client that can be asked holds a connection alone for the time
+of a call, and ` + "`--max-processes`" + ` bounds those. ` + "`shared`" + ` keeps one for everybody, ` + "`session`" + ` gives each session its own,
+` + "`none`" + ` each call. ` + "`--era`" + ` skips the question which revisions the server speaks, and ` + "`--root`" + ` names the folders that it
+hears when it asks for roots and no client can be asked. ` + "`server set`" + ` changes all of these later; its ` + "`--default FLAG`" + ` puts
+a default back.
+
+A server's question to a client that cannot be asked is refused, unless the setting ` + "`gateway.dashboard_elicitation`" + ` is
+true and somebody has the dashboard open: then it waits for ` + "`elicitation answer`" + `, or for an answer at the dashboard.
+
 | command | what it does |
 |---|---|
 `

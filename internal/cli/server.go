@@ -17,6 +17,7 @@ import (
 func (a *app) serverCommand() *cobra.Command {
 	cmd := group("server", "servers: what the gateway offers to clients",
 		a.serverAddCommand(),
+		a.serverSetCommand(),
 		a.serverListCommand(),
 		a.serverOne("show", "show a server: how it is doing and what it is", a.serverShow),
 		a.serverOne("enable", "switch a server on", a.serverDo("enable", "switched on %s")),
@@ -106,6 +107,10 @@ func writeServer(w io.Writer, s api.Server) {
 	if s.About != nil {
 		version = s.About.ProtocolVersion
 	}
+	processes := ""
+	if s.MaxProcesses > 0 {
+		processes = strconv.Itoa(s.MaxProcesses)
+	}
 	facts(w,
 		[2]string{"server", s.Alias},
 		[2]string{"space", s.SpaceName},
@@ -121,6 +126,10 @@ func writeServer(w io.Writer, s api.Server) {
 		[2]string{"prefix", prefix},
 		[2]string{"idle timeout", idle},
 		[2]string{"call timeout", call},
+		[2]string{"isolation", string(s.Isolation)},
+		[2]string{"era", string(s.Era)},
+		[2]string{"max processes", processes},
+		[2]string{"roots", strings.Join(s.Roots, ", ")},
 		[2]string{"MCP", version},
 		[2]string{"offers", offers(s.Features)},
 	)

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,10 +17,10 @@ import (
 
 // serverFlags are the flags of `server add`.
 type serverFlags struct {
-	space, cwd, transport, prefix string
-	idleTimeout, callTimeout      time.Duration
-	disabled, everySpace          bool
-	values                        []valueArg
+	tuning
+	space, cwd, transport string
+	disabled, everySpace  bool
+	values                []valueArg
 }
 
 // serverAddCommand is `mcpmux server add`.
@@ -42,9 +41,7 @@ func (a *app) serverAddCommand() *cobra.Command {
 	f.StringVar(&s.transport, "transport", "", "stdio, http or sse (default: what URL or COMMAND says)")
 	f.BoolVar(&s.disabled, "disabled", false, "add it switched off")
 	f.BoolVar(&s.everySpace, "every-space", false, "add it to every other Space too, and to those made later, as a server of their own; where the alias is taken it is left out")
-	f.StringVar(&s.prefix, "prefix", "", "what the names of its tools begin with (default: the alias; empty: nothing)")
-	f.DurationVar(&s.idleTimeout, "idle-timeout", 0, "close its connection after this long without use, like 10m; 0: never (default: the setting pool.idle_timeout)")
-	f.DurationVar(&s.callTimeout, "call-timeout", 0, "end a call to it after this long without a sign of progress, like 2m; 0: never (default: the setting pool.call_timeout)")
+	s.addFlags(f)
 	return cmd
 }
 
@@ -58,7 +55,10 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 	if err := s.check(cmd, def); err != nil {
 		return err
 	}
-	add := api.NewServer{Alias: alias, Definition: def, EverySpace: s.everySpace}
+	add := api.NewServer{
+		Alias: alias, Definition: def, EverySpace: s.everySpace,
+		Isolation: mcpmux.Isolation(s.isolation), Era: mcpmux.Era(s.era), MaxProcesses: s.maxProcesses, Roots: rootURIs(s.roots),
+	}
 	if s.disabled {
 		off := false
 		add.Enabled = &off
@@ -154,10 +154,9 @@ func (s *serverFlags) check(cmd *cobra.Command, def mcpmux.Definition) error {
 		return misused(cmd, "--cwd is for a command, not for a URL")
 	case s.everySpace && s.disabled:
 		return misused(cmd, "--disabled does not go with --every-space; add it switched on, and switch it off in the Spaces that do not want it")
-	case s.idleTimeout < 0:
-		return misused(cmd, "--idle-timeout is negative")
-	case s.callTimeout < 0:
-		return misused(cmd, "--call-timeout is negative")
+	}
+	if err := s.checkTuning(cmd); err != nil {
+		return err
 	}
 	seen := map[string]bool{}
 	for _, v := range s.values {
