@@ -352,7 +352,7 @@ func rpcError(m wire.Message) *RPCError {
 func (c *Conn) Ping(ctx context.Context) error {
 	method := "ping"
 	if c.modern {
-		method = "server/discover"
+		method = methodDiscover
 	}
 	_, err := c.Request(ctx, method, nil)
 	return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
@@ -19,7 +21,7 @@ func Dial(ctx context.Context, spec Spec, opt Options) (*Conn, error) {
 	case mcpmux.TransportHTTP:
 		return dialHTTP(ctx, spec, opt)
 	case mcpmux.TransportSSE:
-		return nil, &DialError{Reason: "the HTTP+SSE transport of 2024-11-05 is not supported yet; if the server also offers Streamable HTTP, use --transport http"}
+		return dialSSE(ctx, spec, opt)
 	}
 	return nil, &DialError{Reason: "unknown transport " + string(spec.Transport)}
 }
@@ -27,36 +29,98 @@ func Dial(ctx context.Context, spec Spec, opt Options) (*Conn, error) {
 // errOtherEra says that the process must be started again to be greeted in the older era.
 var errOtherEra = errors.New("the server does not speak the modern era")
 
+// greeting is what Dial knows of the era before it has asked.
+type greeting struct {
+	modern  bool // server/discover comes first, not initialize
+	probing bool // nobody knows whether it will be answered
+	other   bool // if the Server does not speak this era it may be greeted in the other
+}
+
+func (s Spec) greeting() greeting {
+	switch {
+	case s.Era == mcpmux.EraLegacy:
+		return greeting{}
+	case s.Era == mcpmux.EraModern:
+		return greeting{modern: true}
+	case s.Version == "":
+		return greeting{modern: true, probing: true, other: true}
+	}
+	return greeting{modern: protocol.Modern(s.Version), other: true}
+}
+
 // dialStdio starts the process. Where the era is unknown it is probed with server/discover: a proper answer
 // means modern; an error, the older era on the same process; an exit or silence, the older era on a new one,
-// since some servers end on anything before initialize, and a slow one would answer two greetings.
+// since some servers end on anything before initialize, and a slow one would answer two greetings. A Server
+// that was of the older era is probed only when it refuses initialize, or ends on it.
 func dialStdio(ctx context.Context, spec Spec, opt Options) (*Conn, error) {
-	modern := protocol.Modern(spec.Version)
-	probe := spec.Version == ""
 	c, err := open(spec, opt)
 	if err != nil {
 		return nil, err
 	}
-	if modern || probe {
-		err = c.discover(ctx, probe)
-		switch {
-		case err == nil:
-			c.startListening()
-			return c, nil
-		case errors.Is(err, errOtherEra):
-		case ctx.Err() == nil && (isClosed(err) || errors.Is(err, errSilent)):
-			_ = c.Close()
-			if c, err = open(spec, opt); err != nil {
-				return nil, err
-			}
-		default:
+	g := spec.greeting()
+	if !g.modern {
+		return c.initializeStdio(ctx, g.other)
+	}
+	err = c.discover(ctx, g.probing)
+	switch {
+	case err == nil:
+		c.startListening()
+		return c, nil
+	case !g.other:
+		return nil, c.giveUp(notModern(err))
+	case errors.Is(err, errOtherEra):
+	case ctx.Err() == nil && (isClosed(err) || errors.Is(err, errSilent)):
+		_ = c.Close()
+		if c, err = open(spec, opt); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, c.giveUp(err)
+	}
+	return c.initializeStdio(ctx, false)
+}
+
+// initializeStdio greets a process in the older era. Where heal is set, one that takes no such greeting is
+// probed: it may have been replaced by one of the modern era.
+func (c *Conn) initializeStdio(ctx context.Context, heal bool) (*Conn, error) {
+	err := c.initialize(ctx)
+	if err == nil {
+		return c, nil
+	}
+	if !heal || ctx.Err() != nil || (!refused(err) && !isClosed(err)) {
+		return nil, c.giveUp(err)
+	}
+	next := c
+	if isClosed(err) {
+		if next, _ = open(c.spec, c.opt); next == nil {
 			return nil, c.giveUp(err)
 		}
 	}
-	if err := c.initialize(ctx); err != nil {
-		return nil, c.giveUp(err)
+	if next.discover(ctx, true) == nil {
+		if next != c {
+			_ = c.Close()
+		}
+		next.startListening()
+		return next, nil
 	}
-	return c, nil
+	if next != c {
+		_ = next.Close()
+	}
+	return nil, c.giveUp(err)
+}
+
+// refused says that the Server answered, with an error.
+func refused(err error) bool {
+	_, ok := errors.AsType[*RPCError](err)
+	return ok
+}
+
+// notModern says it in the user's words: the era was set, and nothing else is tried.
+func notModern(err error) error {
+	if errors.Is(err, errOtherEra) {
+		return &DialError{Reason: "the server does not speak MCP " + protocol.Newest + "; set its era to auto"}
+	}
+	return err
 }
 
 func open(spec Spec, opt Options) (*Conn, error) {
@@ -100,7 +164,11 @@ func (c *Conn) discover(ctx context.Context, probing bool) error {
 		defer cancel()
 	}
 	c.modern = true
-	m, err := c.Request(asked, "server/discover", nil)
+	m, err := c.Request(asked, methodDiscover, nil)
+	if err == nil && m.Kind == wire.Error && listsOurs(m) {
+		// It refuses the revision that it lists: once more (MCP 2026-07-28 basic/lifecycle §Version Negotiation).
+		m, err = c.Request(asked, methodDiscover, nil)
+	}
 	c.modern = false
 	switch {
 	case err != nil && asked.Err() != nil && ctx.Err() == nil:
@@ -109,6 +177,19 @@ func (c *Conn) discover(ctx context.Context, probing bool) error {
 		return err
 	}
 	return c.judge(m)
+}
+
+// listsOurs says whether an error refuses the revision of a request and yet lists a modern one that we speak,
+// of which there is one.
+func listsOurs(m wire.Message) bool {
+	var e struct {
+		Code int `json:"code"`
+		Data struct {
+			Supported []string `json:"supported"`
+		} `json:"data"`
+	}
+	err := json.Unmarshal(m.Bytes(m.Error), &e)
+	return err == nil && e.Code == wire.CodeUnsupportedVersion && slices.Contains(e.Data.Supported, protocol.Newest)
 }
 
 // judge reads the answer to the probe. A server of the older era may answer {} to anything.
@@ -122,28 +203,21 @@ func (c *Conn) judge(m wire.Message) error {
 		Instructions      string                     `json:"instructions"`
 		Meta              map[string]json.RawMessage `json:"_meta"`
 	}
-	if err := json.Unmarshal(m.Bytes(m.Result), &d); err != nil || len(d.SupportedVersions) == 0 {
+	if err := json.Unmarshal(m.Bytes(m.Result), &d); err != nil || !slices.Contains(d.SupportedVersions, protocol.Newest) {
 		return errOtherEra
 	}
-	for _, v := range d.SupportedVersions {
-		if v == protocol.Newest {
-			c.modern = true
-			c.about = mcpmux.About{
-				ProtocolVersion: v, Capabilities: d.Capabilities, Instructions: d.Instructions,
-				ServerInfo: d.Meta[protocol.MetaServerInfo],
-			}
-			return nil
-		}
+	c.modern = true
+	c.about = mcpmux.About{
+		ProtocolVersion: protocol.Newest, Versions: d.SupportedVersions, Capabilities: d.Capabilities,
+		Instructions: d.Instructions, ServerInfo: d.Meta[protocol.MetaServerInfo],
 	}
-	return errOtherEra
+	return nil
 }
 
 // judgeError: only a modern server knows the codes of the modern era. One that speaks other versions of it
 // than we do says so in its words.
 func (c *Conn) judgeError(e *RPCError) error {
 	switch e.Code {
-	case wire.CodeUnsupportedVersion:
-		return errOtherEra
 	case wire.CodeHeaderMismatch, wire.CodeMissingCapability:
 		return e
 	}
@@ -172,8 +246,11 @@ func (c *Conn) initialize(ctx context.Context) error {
 	}
 	c.batches.Store(r.ProtocolVersion == protocol.V20250326)
 	c.about = mcpmux.About{ProtocolVersion: r.ProtocolVersion, Capabilities: r.Capabilities, ServerInfo: r.ServerInfo, Instructions: r.Instructions}
-	if h, ok := c.tr.(*httpConn); ok {
-		h.greeted(r.ProtocolVersion)
+	switch tr := c.tr.(type) {
+	case *httpConn:
+		tr.greeted(r.ProtocolVersion)
+	case *sse:
+		tr.out.greeted(r.ProtocolVersion)
 	}
 	if err := c.tr.send(ctx, wire.NewNotification("notifications/initialized", nil)); err != nil {
 		return err
@@ -204,7 +281,9 @@ func (h *httpConn) greeted(version string) {
 	h.mien.Store(&mien{header: header, session: was.session})
 }
 
-// dialHTTP probes the era with server/discover and falls back to initialize.
+// dialHTTP greets a Server in the era that it is known to speak, then in the other; where that is unknown it
+// probes with server/discover. One that refuses the POST of initialize may be of 2024-11-05 (MCP 2026-07-28
+// basic/transports §Backwards Compatibility).
 func dialHTTP(ctx context.Context, spec Spec, opt Options) (*Conn, error) {
 	c := newConn(spec, opt)
 	h, err := newHTTP(c)
@@ -212,20 +291,39 @@ func dialHTTP(ctx context.Context, spec Spec, opt Options) (*Conn, error) {
 		return nil, err
 	}
 	c.tr = h
-	if spec.Version == "" || protocol.Modern(spec.Version) {
-		err := c.discover(ctx, spec.Version == "")
-		var login *LoginRequiredError
-		var closed *ClosedError
-		switch {
-		case err == nil:
+	g := spec.greeting()
+	if g.modern {
+		if err = c.discover(ctx, g.probing); err == nil {
 			c.startListening()
 			return c, nil
-		case errors.As(err, &login), errors.As(err, &closed) && closed.Err != nil && c.Err() != nil, ctx.Err() != nil:
-			return nil, c.giveUp(err)
+		}
+		if !g.other || final(ctx, c, err) {
+			return nil, c.giveUp(notModern(err))
 		}
 	}
-	if err := c.initialize(ctx); err != nil {
+	if err = c.initialize(ctx); err == nil {
+		return c, nil
+	}
+	if final(ctx, c, err) {
 		return nil, c.giveUp(err)
 	}
-	return c, nil
+	if g.other && !g.modern && h.refusal >= 200 && c.discover(ctx, true) == nil {
+		c.startListening()
+		return c, nil
+	}
+	err = c.giveUp(err)
+	switch h.refusal {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed:
+		older, sseErr := dialSSE(ctx, spec, opt)
+		if _, login := errors.AsType[*LoginRequiredError](sseErr); sseErr == nil || login {
+			return older, sseErr
+		}
+	}
+	return nil, err
+}
+
+// final says that no other way of greeting would help.
+func final(ctx context.Context, c *Conn, err error) bool {
+	_, login := errors.AsType[*LoginRequiredError](err)
+	return login || ctx.Err() != nil || c.Err() != nil
 }

@@ -24,7 +24,7 @@ const (
 	// closeTimeout bounds the DELETE that ends a session.
 	closeTimeout = 2 * time.Second
 
-	// resumeAttempts is how often a cut stream of a call is taken up again.
+	// resumeAttempts is how often a cut stream of a call is taken up again without anything new on it.
 	resumeAttempts = 5
 
 	// retryDefault is the pause before that where the server names none.
@@ -41,6 +41,7 @@ type httpConn struct {
 	end     context.CancelFunc
 	streams sync.WaitGroup
 	stop    sync.Once
+	refusal int // HTTP status of the answer to initialize; only the dial writes and reads it
 }
 
 // mien is how we appear to the server: replaced while it is greeted, when it may ask us already, and constant
@@ -70,10 +71,15 @@ func newHTTP(c *Conn) (*httpConn, error) {
 	}
 	header.Set("Content-Type", "application/json")
 	header.Set("Accept", "application/json, text/event-stream")
-	h.mien.Store(&mien{header: header})
-	h.direct = newDirect(h.url, c.opt.Transport)
-	h.life, h.end = context.WithCancel(context.Background())
-	return h, nil
+	return h.at(h.url, header), nil
+}
+
+// at is an endpoint of the same connection at another address, with these headers.
+func (h *httpConn) at(u *url.URL, header http.Header) *httpConn {
+	n := &httpConn{c: h.c, url: u, direct: newDirect(u, h.c.opt.Transport)}
+	n.mien.Store(&mien{header: header})
+	n.life, n.end = context.WithCancel(context.Background())
+	return n
 }
 
 // request prepares a POST. GetBody stays nil: it is what lets net/http send a body a second time, and a tool
@@ -167,6 +173,9 @@ func (h *httpConn) call(ctx context.Context, p *pendingCall, raw []byte) (wire.M
 		return wire.Message{}, err
 	}
 	defer resp.Body.Close()
+	if p.method == "initialize" {
+		h.refusal = resp.StatusCode
+	}
 	if err := h.status(resp); err != nil {
 		return wire.Message{}, err
 	}
@@ -241,6 +250,12 @@ func (h *httpConn) single(p *pendingCall, resp *http.Response) (wire.Message, er
 	if err != nil {
 		return wire.Message{}, err
 	}
+	if h.c.batches.Load() && wire.IsBatch(body) {
+		if m, done := h.c.receive(body, p); done {
+			return m, nil
+		}
+		return wire.Message{}, &ClosedError{Reason: "the server's answer is an array without the response"}
+	}
 	m, err := wire.Parse(body)
 	if err != nil || (m.Kind != wire.Response && m.Kind != wire.Error) {
 		if resp.StatusCode != http.StatusOK {
@@ -299,7 +314,10 @@ func (h *httpConn) stream(ctx context.Context, p *pendingCall, body io.Reader) (
 		if err = wait(ctx, at.pause()); err != nil {
 			return m, err
 		}
-		m, done, err = h.resume(ctx, p, &at)
+		read := at.id
+		if m, done, err = h.resume(ctx, p, &at); at.id != read {
+			attempt = -1 // a server that polls (SEP-1699) sends a new id each time
+		}
 	}
 	if done {
 		return m, nil
@@ -364,8 +382,14 @@ func (h *httpConn) resume(ctx context.Context, p *pendingCall, at *cursor) (wire
 		return wire.Message{}, false, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return wire.Message{}, false, h.status(resp)
+	if resp.StatusCode != http.StatusOK || !isEventStream(resp.Header.Get("Content-Type")) {
+		if resp.StatusCode < 500 {
+			at.id = "" // it will not be otherwise next time
+		}
+		if err := h.status(resp); err != nil {
+			return wire.Message{}, false, err
+		}
+		return wire.Message{}, false, &DialError{Reason: "the server does not resume the stream: it answered HTTP " + strconv.Itoa(resp.StatusCode)}
 	}
 	return h.events(resp.Body, p, at)
 }
@@ -391,12 +415,15 @@ func (h *httpConn) send(ctx context.Context, raw []byte) error {
 		return err
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // lets the connection be used again
+	skim(resp)
 	if resp.StatusCode >= 300 {
 		return &DialError{Reason: "the server answered HTTP " + strconv.Itoa(resp.StatusCode)}
 	}
 	return nil
 }
+
+// skim reads a body that says nothing, which lets its connection be used again.
+func skim(resp *http.Response) { _, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) }
 
 func (h *httpConn) pid() int { return 0 }
 

@@ -3,7 +3,6 @@ package backend
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -35,7 +34,8 @@ type listenStream struct {
 }
 
 const (
-	methodListen = "subscriptions/listen"
+	methodListen   = "subscriptions/listen"
+	methodDiscover = "server/discover"
 
 	// listenAck is how long the Server has to acknowledge a listen request.
 	listenAck = 10 * time.Second
@@ -202,7 +202,7 @@ func (c *Conn) runListen(ctx context.Context, p *pendingCall, raw []byte) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK || !isEventStream(resp.Header.Get("Content-Type")) {
-		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // lets the connection be used again
+		skim(resp)
 		return
 	}
 	var at cursor
@@ -239,7 +239,8 @@ func (c *Conn) watchListen(s *listenStream) {
 			if time.Since(begun) > listenRetry {
 				begun, pause = time.Now(), time.Second
 			}
-			if !c.isLive(s) || !c.rest(pause/2+rand.N(pause/2)) || c.reopen(s) {
+			jitter := rand.N(pause / 2) //nolint:gosec // it is no secret
+			if !c.isLive(s) || !c.rest(pause/2+jitter) || c.reopen(s) {
 				return
 			}
 		}

@@ -130,7 +130,6 @@ func TestDial_AboutIsWhatTheServerSaid(t *testing.T) {
 
 func TestDial_BadAddressesAreNamed(t *testing.T) {
 	for name, spec := range map[string]Spec{
-		"sse":           {Transport: mcpmux.TransportSSE, URL: "http://localhost/sse"},
 		"scheme":        {Transport: mcpmux.TransportHTTP, URL: "ftp://localhost/"},
 		"no URL":        {Transport: mcpmux.TransportHTTP},
 		"transport":     {Transport: "pigeon"},

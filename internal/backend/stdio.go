@@ -298,13 +298,18 @@ func (s *stdio) call(ctx context.Context, p *pendingCall, raw []byte) (wire.Mess
 		return m, nil
 	case <-ctx.Done(): // by the caller, or by the end of the connection
 	}
+	return s.c.abandon(ctx, p)
+}
+
+// abandon ends the wait for an answer that nobody wants any more, and tells the Server.
+func (c *Conn) abandon(ctx context.Context, p *pendingCall) (wire.Message, error) {
 	select {
 	case m := <-p.answer: // it came with the last breath
 		return m, nil
 	default:
 	}
 	if p.method != "initialize" { // MCP 2025-11-25 basic/utilities/cancellation: it must not be cancelled
-		s.c.cancelled(p.id)
+		c.cancelled(p.id)
 	}
 	return wire.Message{}, ctx.Err()
 }
