@@ -28,6 +28,16 @@ const (
 
 	// sweepEvery is how often what is too old is removed.
 	sweepEvery = 5 * time.Minute
+
+	// keepSessions is how long a session outlives its last use. A client that comes back later is told that it
+	// is gone and makes another (MCP 2025-11-25 basic/transports §Session Management).
+	keepSessions = 7 * 24 * time.Hour
+
+	// keepChanges and keepLastChanges bound the record of Changes: one goes when it is older and not among the
+	// last. Followers of this process are some Changes behind at most; a reader of the events that was away
+	// for longer is told that it missed some.
+	keepChanges     = 7 * 24 * time.Hour
+	keepLastChanges = 10_000
 )
 
 // daemon is the running parts.
@@ -171,6 +181,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
 		Record: d.ledger.record, Version: d.opt.Version, Log: d.log,
+		Elicit: func(ctx context.Context, e mcpmux.Elicitation) ([]byte, bool) { return d.desk.elicit(ctx, e) },
 	})
 	if err != nil {
 		return err
@@ -320,5 +331,11 @@ func (d *daemon) prune(ctx context.Context, now time.Time) {
 		if _, err := d.store.PruneActivity(ctx, now.Add(-keep)); err != nil {
 			d.log.Warn("old activity was not removed", "err", err)
 		}
+	}
+	if _, err := d.store.PruneSessions(ctx, now.Add(-keepSessions)); err != nil {
+		d.log.Warn("unused sessions were not removed", "err", err)
+	}
+	if _, err := d.store.PruneChanges(ctx, now.Add(-keepChanges), keepLastChanges); err != nil {
+		d.log.Warn("old changes were not removed", "err", err)
 	}
 }

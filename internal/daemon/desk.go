@@ -229,6 +229,15 @@ func (k *desk) gatewayChanged(running bool) {
 	k.admin.Publish("gateway", map[string]any{"running": running})
 }
 
+// elicit puts a Server's question to whoever has the dashboard open, where the user wants that; false means
+// that nobody is there.
+func (k *desk) elicit(ctx context.Context, e mcpmux.Elicitation) (result []byte, ok bool) {
+	if !k.d.state.Load().SettingBool(mcpmux.SettingDashboardElicit) {
+		return nil, false
+	}
+	return k.admin.Elicit(ctx, e)
+}
+
 func (k *desk) applied(st *mcpmux.State) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
