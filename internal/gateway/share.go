@@ -19,7 +19,7 @@ type want struct {
 // wants says which connection of a Server the request may share, by the Server's isolation. On a connection
 // of the older era over pipes, or HTTP+SSE, nothing but sole use tells whose call a question belongs to.
 func (x *exchange) wants(s *mcpmux.Server) want {
-	w := want{scope: backend.Scope{Legacy: !x.modern && s.About.Modern() && s.About.Legacy()}}
+	w := want{scope: backend.Scope{Legacy: !x.modern && s.Era != mcpmux.EraModern && s.About.Modern() && s.About.Legacy()}}
 	interactive := x.method != nil && x.method.Interactive
 	switch s.Isolation {
 	case mcpmux.IsolationNone:
@@ -68,5 +68,16 @@ func (x *exchange) acquire(ctx context.Context, s *mcpmux.Server) (*pool.Lease[*
 	w := x.wants(s)
 	scope := w.scope.String()
 	lease, err := x.g.cfg.Pool.Acquire(ctx, s.ID, scope, w.exclusive || w.once)
-	return lease, w.exclusive || w.once, err
+	if err != nil || !x.needsAlone(w, s, lease.Conn) {
+		return lease, w.exclusive || w.once, err
+	}
+	lease.Release()
+	lease, err = x.g.cfg.Pool.Acquire(ctx, s.ID, scope, true)
+	return lease, true, err
+}
+
+// needsAlone says whether the call must hold a connection alone that it was given to share.
+func (x *exchange) needsAlone(w want, s *mcpmux.Server, c *backend.Conn) bool {
+	asks := s.About != nil && s.About.Interactive
+	return asks && !w.exclusive && !w.once && w.scope.Owner == "" && w.scope.Profile != "" && !c.Modern() && !c.Streams()
 }
