@@ -127,6 +127,15 @@ function drawQuestion(q) {
   return li;
 }
 
+// drawElicitation shows a question of a server. Whoever wants to fill in its form does so with the command line.
+function drawElicitation(e) {
+  const li = element("li", `${e.server} asks ${e.client || "a client"}: ${e.message} `);
+  const answer = (action) => () => api("POST", `elicitations/${part(e.id)}`, { action });
+  li.append(button("Decline", `Decline ${e.server}: ${e.message}`, answer("decline")), " ", button("Cancel", `Cancel ${e.server}: ${e.message}`, answer("cancel")),
+    element("small", ` or in a terminal: mcpmux elicitation answer ${e.id} accept '{…}'`));
+  return li;
+}
+
 function drawSpace(s) {
   const o = element("option", s.name);
   o.value = s.id;
@@ -134,7 +143,7 @@ function drawSpace(s) {
   return o;
 }
 
-function draw(status, spaces, servers, clients) {
+function draw(status, spaces, servers, clients, elicitations) {
   const focused = document.activeElement?.dataset?.name;
   const running = status.gateway === "running";
   at("gateway-state").textContent = status.gateway;
@@ -144,8 +153,8 @@ function draw(status, spaces, servers, clients) {
   at("gateway-switch").dataset.verb = running ? "stop" : "start";
   at("summary").textContent = `${status.connected_servers} of ${status.servers} servers connected, ${status.registered_clients} clients`;
   at("warnings").replaceChildren(...status.warnings.map((w) => element("li", w)));
-  at("questions").hidden = status.questions.length === 0;
-  at("question-list").replaceChildren(...status.questions.map(drawQuestion));
+  at("questions").hidden = status.questions.length + elicitations.length === 0;
+  at("question-list").replaceChildren(...status.questions.map(drawQuestion), ...elicitations.map(drawElicitation));
   if (document.activeElement !== at("space")) at("space").replaceChildren(...spaces.map(drawSpace));
   at("servers").replaceChildren(...servers.map(drawServer));
   at("clients").replaceChildren(...clients.map(drawClient));
@@ -154,7 +163,7 @@ function draw(status, spaces, servers, clients) {
 
 async function refresh() {
   try {
-    draw(...await Promise.all(["status", "spaces", "servers", "clients"].map((path) => api("GET", path))));
+    draw(...await Promise.all(["status", "spaces", "servers", "clients", "elicitations"].map((path) => api("GET", path))));
     show(true);
   } catch (err) {
     failed(err);
