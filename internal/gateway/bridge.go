@@ -36,7 +36,7 @@ func (x *exchange) outgoing(c *backend.Conn, edits []wire.Edit) (outgoing, error
 
 // rewritten is the request after a conversion, scanned again.
 func (x *exchange) rewritten(edits []wire.Edit) (outgoing, error) {
-	slices.SortFunc(edits, func(a, b wire.Edit) int { return a.Start - b.Start })
+	slices.SortStableFunc(edits, func(a, b wire.Edit) int { return a.Start - b.Start })
 	y := exchange{method: x.method}
 	if fail := y.read(wire.Splice(nil, x.msg.Raw, edits)); fail != nil {
 		return outgoing{}, fail

@@ -84,4 +84,3 @@ func (x *exchange) resource(uri string) (*catalog.Route, bool) {
 	}
 	return nil, false
 }
-
