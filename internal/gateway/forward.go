@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/backend"
@@ -209,6 +210,9 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 		call.Header = x.paramHeaders(route)
 	}
 	answer, err := lease.Conn.Call(ctx, &call)
+	if err == nil && answer.Kind == wire.Error && lease.Conn.Modern() && route.Kind == mcpmux.KindTool && errorCode(answer) == wire.CodeHeaderMismatch {
+		answer, err = x.withFreshHeaders(ctx, lease.Conn, route, &call, answer)
+	}
 	if err == nil && lease.Conn.Modern() && !x.modern {
 		answer, err = s.loop(ctx, &call, answer)
 	}
@@ -264,14 +268,40 @@ func (x *exchange) paramHeaders(route *catalog.Route) [][2]string {
 	if route.Kind != mcpmux.KindTool || len(route.ParamHeaders) == 0 {
 		return nil
 	}
+	return x.headersFor(route.ParamHeaders)
+}
+
+func (x *exchange) headersFor(params []protocol.ParamHeader) [][2]string {
 	args := x.arguments()
-	headers := make([][2]string, 0, len(route.ParamHeaders))
-	for _, h := range route.ParamHeaders {
+	headers := make([][2]string, 0, len(params))
+	for _, h := range params {
 		if v, ok := h.Value(args); ok {
 			headers = append(headers, [2]string{h.Header, v})
 		}
 	}
 	return headers
+}
+
+// withFreshHeaders sends a call again, once, that the Server refused for headers that are not those of its
+// tool's schema: what we know of that is old. The call was not carried out, so it is not sent twice in the
+// sense of rule 4 (docs/decisions/0011).
+func (x *exchange) withFreshHeaders(ctx context.Context, c *backend.Conn, route *catalog.Route, call *backend.Call, refused wire.Message) (wire.Message, error) {
+	tools, err := c.List(ctx, mcpmux.KindTool)
+	if err != nil {
+		return refused, nil //nolint:nilerr // the refusal is the answer
+	}
+	for _, tool := range tools {
+		if stringMember(tool, "name") != route.Name {
+			continue
+		}
+		params, err := protocol.ToolHeaders(tool)
+		if err != nil || slices.EqualFunc(params, route.ParamHeaders, protocol.ParamHeader.Equal) {
+			return refused, nil //nolint:nilerr // the refusal is the answer
+		}
+		call.Header = x.headersFor(params)
+		return c.Call(ctx, call)
+	}
+	return refused, nil
 }
 
 // arguments is params.arguments, nil where there is none.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -106,6 +107,11 @@ func (h ParamHeader) Same(sent, want string) bool {
 		return true
 	}
 	return (h.Type == "integer" || h.Type == "number") && sameNumber(sent, want)
+}
+
+// Equal says whether two schemas want the same.
+func (h ParamHeader) Equal(o ParamHeader) bool {
+	return h.Header == o.Header && h.Type == o.Type && slices.Equal(h.Path, o.Path)
 }
 
 // ParamHeaders reads the x-mcp-header annotations of a tool's inputSchema. An error means that the tool's
