@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/mcptest"
+	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
@@ -167,4 +168,34 @@ func TestProcess_ThatClosesItsOutputIsEnded(t *testing.T) {
 	if err == nil || errors.Is(err, errSilent) {
 		t.Errorf("err = %v", err)
 	}
+}
+
+// TestEra_AKnownProcessThatEndsOnInitializeIsProbed: the server is of the modern era alone and knows no other
+// greeting.
+func TestEra_AKnownProcessThatEndsOnInitializeIsProbed(t *testing.T) {
+	const script = `read -r line; case "$line" in *initialize*) exit 3;; esac
+echo '{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2026-07-28"],"capabilities":{}}}'; read -r line`
+	spec := Spec{Transport: mcpmux.TransportStdio, Command: "sh", Args: []string{"-c", script}, Version: protocol.V20251125}
+	if c := dial(t, spec, newWorld()); !c.Modern() {
+		t.Error("not modern")
+	}
+	spec.Args[1] = "exit 4" // one that is simply broken is reported as it was
+	_, err := Dial(within(t), spec, options(t, newWorld()))
+	if e, ok := errors.AsType[*ExitError](err); !ok || e.Code != 4 {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// TestListen_OneThatTheServerEndsIsOpenedAgain on stdio, where a notification says so.
+func TestListen_OneThatTheServerEndsIsOpenedAgain(t *testing.T) {
+	const script = `n=0; while read -r line; do case "$line" in
+*server/discover*) echo '{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true}}}}';;
+*subscriptions/listen*) n=$((n+1)); id=$((n+1))
+echo '{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":'$id'},"notifications":{}}}'
+if [ $n = 1 ]; then echo '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}'
+else echo '{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":'$id'}}}'; fi;;
+esac; done`
+	w := newWorld()
+	dial(t, Spec{Transport: mcpmux.TransportStdio, Command: "sh", Args: []string{"-c", script}}, w)
+	w.await(within(t), t, "list_changed on the second stream", func() bool { return len(w.lists) == 1 })
 }

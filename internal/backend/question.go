@@ -30,7 +30,7 @@ func (c *Conn) question(m wire.Message, origin *pendingCall) {
 		if p := c.asker(m, origin); p != nil {
 			c.askClient(p, m)
 		} else {
-			c.askOwner(m)
+			c.askOwner(m, origin)
 		}
 	default:
 		c.refuse(m, wire.CodeMethodNotFound, "method "+m.Method+" is not known here")
@@ -118,9 +118,9 @@ func (c *Conn) isForm(m wire.Message) bool {
 
 // askOwner deals with a question that no call provably caused. Who answers for the connection is asked. Many
 // Servers ask for roots at start, before any client is there: they get those that were set for them.
-func (c *Conn) askOwner(m wire.Message) {
+func (c *Conn) askOwner(m wire.Message, origin *pendingCall) {
 	_, ofTask := c.relatedTask(m)
-	unasked := c.InFlight() == 0 && !ofTask
+	unasked := !ofTask && (c.InFlight() == 0 || origin != nil) // on a stream without a call, of our own request
 	if m.Method != methodRoots || !unasked {
 		c.opt.Events.Interactive()
 	}

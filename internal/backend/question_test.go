@@ -216,7 +216,6 @@ func TestNotification_ThatNamesItsOwnerIsPassedOn(t *testing.T) {
 func TestNotification_OfAnUnknownKindGoesToTheOnlyCaller(t *testing.T) {
 	server, spec := endpoint(t, mcptest.Script{})
 	c := dialFollowed(t, server, spec, options(t, newWorld()))
-	server.Broadcast("notifications/vendor/early", "")
 	s := newSink("")
 	held := tool(t, "hold", `{}`)
 	held.Sink = s
@@ -232,6 +231,7 @@ func TestNotification_OfAnUnknownKindGoesToTheOnlyCaller(t *testing.T) {
 
 // TestSpoiled_ByACallHeldAloneThatTheServerDoesNotEnd waits for the grace.
 func TestSpoiled_ByACallHeldAloneThatTheServerDoesNotEnd(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits for the grace")
 	}

@@ -240,13 +240,13 @@ func TestSameOrigin_KnowsDefaultPorts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer h.close()
+		defer func() { _ = h.close() }()
 		s := &sse{in: h}
 		if err := s.point(row.a); (err == nil) != row.want {
 			t.Errorf("%s for %s: %v", row.a, row.b, err)
 		}
 		if s.out != nil {
-			defer s.out.close()
+			defer func() { _ = s.out.close() }()
 		}
 	}
 }
