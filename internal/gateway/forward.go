@@ -204,7 +204,7 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 	s := &sink{exchange: x, watch: watch, route: route, conn: lease.Conn}
 	call := backend.Call{
 		Message: out.msg, Edits: out.edits, Token: out.token, Name: x.finalName(route), Caps: x.caps,
-		Sink: s, Exclusive: exclusive,
+		Sink: s, Exclusive: exclusive, Elicits: x.g.cfg.Elicit != nil,
 	}
 	if lease.Conn.Modern() {
 		call.Header = x.paramHeaders(route)
