@@ -2,7 +2,8 @@
 // JSON (types: package api). It serves two doors, the control socket, whose file mode is its credential, and
 // the dashboard's address, which wants a login.
 //
-// It does not speak MCP and keeps no state of its own but logins and event streams. What it reads, it reads
+// It does not speak MCP and keeps no state of its own but logins, event streams and the questions of Servers
+// that wait for somebody at one (elicit.go). What it reads, it reads
 // from the store and from the parts that run; what it writes, it writes to the store.
 //
 // One flow:
