@@ -62,7 +62,8 @@ type Sink interface {
 	// called by the connection's reader and must not block; raw is valid only during the call.
 	Notify(raw []byte)
 	// Ask puts a Server's request to the client and returns its response. It is called in a goroutine of its
-	// own; ctx ends with the call or when the Server withdraws the request.
+	// own; ctx ends with the call or when the Server withdraws the request. An *RPCError is what the Server
+	// gets; after any other error it gets -32603, or the answer cancel where it wanted an elicitation.
 	Ask(ctx context.Context, req wire.Message) (wire.Message, error)
 }
 
@@ -73,7 +74,7 @@ type Call struct {
 	Edits   []wire.Edit
 	// Token is the client's progress token in Message, if any.
 	Token wire.Span
-	// Name is the final target, for the Mcp-Name header.
+	// Name is the final target, for the Mcp-Name header; of a request about a task, the Server's own task id.
 	Name string
 	// Header are the Mcp-Param headers.
 	Header [][2]string

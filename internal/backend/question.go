@@ -176,11 +176,14 @@ func (c *Conn) ask(parent context.Context, put askFunc, m wire.Message) {
 		defer cancel()
 		answer, err := put(ctx, m)
 		withdrawn := ctx.Err() != nil && parent.Err() == nil
+		refusal, isRefusal := errors.AsType[*RPCError](err)
 		c.mu.Lock()
 		delete(c.asks, id)
 		c.mu.Unlock()
 		switch {
 		case withdrawn:
+		case isRefusal:
+			c.refuse(m, refusal.Code, refusal.Message)
 		case err != nil && m.Method == methodElicit && !errors.Is(err, context.Canceled):
 			c.respond(wire.NewResult([]byte(id), []byte(`{"action":"cancel"}`)))
 		case err != nil:

@@ -80,6 +80,7 @@ func TestQuestion_WithoutACallGoesToWhoAnswersForTheConnection(t *testing.T) {
 		{"roots that were set, nobody there", "roots/list", `{}`, nobody, []string{"file:///c"}, `{"jsonrpc":"2.0","id":"q","result":{"roots":[{"uri":"file:///c"}]}}`},
 		{"nobody there for an elicitation", "elicitation/create", `{}`, nobody, nil, `"result":{"action":"cancel"}`},
 		{"nobody there for sampling", "sampling/createMessage", `{}`, nobody, nil, `-32603`},
+		{"a refusal in words", "elicitation/create", `{}`, refusing, nil, `"error":{"code":-32602,"message":"no form"}`},
 		{"nobody at all", "elicitation/create", `{}`, nil, nil, `-32603`},
 		{"of a task", "elicitation/create", `{` + ofTask + `}`, answering(`{"action":"decline"}`), nil, `"result":{"action":"decline"}`},
 		{"roots of a task are not those that were set", "roots/list", `{` + ofTask + `}`, nil, []string{"file:///set"}, `-32603`},
@@ -102,6 +103,10 @@ func answering(result string) askFunc {
 	return func(context.Context, wire.Message) (wire.Message, error) {
 		return wire.Parse(wire.NewResult([]byte(`"elsewhere"`), []byte(result)))
 	}
+}
+
+func refusing(context.Context, wire.Message) (wire.Message, error) {
+	return wire.Message{}, &RPCError{Code: wire.CodeInvalidParams, Message: "no form"}
 }
 
 func nobody(context.Context, wire.Message) (wire.Message, error) {

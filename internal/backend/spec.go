@@ -52,7 +52,8 @@ type Events struct {
 	Interactive func()
 	// Ask puts a request of the Server to somebody who answers for the connection, where no call in flight is
 	// provably its cause, or where it belongs to a task. It is called in a goroutine of its own; ctx ends with
-	// the connection or when the Server withdraws the request. Nil: nobody answers.
+	// the connection or when the Server withdraws the request; its errors are those of Sink.Ask. Nil: nobody
+	// answers.
 	Ask func(ctx context.Context, req wire.Message) (wire.Message, error)
 	// Notified hears notifications that name their owner by an id in their params:
 	// notifications/elicitation/complete, notifications/tasks/status and notifications/tasks.
