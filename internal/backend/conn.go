@@ -84,6 +84,8 @@ type Call struct {
 	Elicits bool
 	// Sink may be nil: then nothing is delivered and questions are refused.
 	Sink Sink
+	// Lacking, where it is not nil, hears of a question that was refused since Caps lacks what it needs.
+	Lacking func(method string, params []byte)
 	// Exclusive says that the caller has the connection to itself.
 	Exclusive bool
 }

@@ -86,6 +86,9 @@ func (c *Conn) askClient(p *pendingCall, m wire.Message) {
 		return
 	}
 	if code, why := c.unable(p.call, m); code != 0 {
+		if p.call.Lacking != nil {
+			p.call.Lacking(m.Method, m.Bytes(m.Params))
+		}
 		c.refuse(m, code, why)
 		return
 	}

@@ -39,8 +39,9 @@ func (x *exchange) forward() {
 		x.fail(backendFailure(route.Server.Alias, x.method, err))
 		return
 	}
-	defer x.endCall(cancel)
-	x.conclude(x.complete(ctx, cancel, route, edits, begun))
+	answer, fail := x.complete(ctx, cancel, route, edits, begun)
+	x.endCall(cancel) // before the client has the answer, and may use the id again
+	x.conclude(answer, fail)
 }
 
 // complete makes the call, records it, and says what the client is to hear.
@@ -208,6 +209,8 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 	}
 	if lease.Conn.Modern() {
 		call.Header = x.paramHeaders(route)
+	} else if x.modern {
+		call.Lacking = s.lacks
 	}
 	answer, err := lease.Conn.Call(ctx, &call)
 	if err == nil && answer.Kind == wire.Error && lease.Conn.Modern() && route.Kind == mcpmux.KindTool && errorCode(answer) == wire.CodeHeaderMismatch {
@@ -221,6 +224,9 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 			err = watch.late
 		}
 		return answer, err
+	}
+	if required := s.required.Load(); required != nil && answer.Kind == wire.Error {
+		return answer, missing(*required)
 	}
 	return x.incoming(lease.Conn, answer)
 }

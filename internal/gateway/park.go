@@ -388,10 +388,7 @@ func (x *exchange) urlRequired(answer wire.Message) (wire.Message, error) {
 	}
 	for _, q := range requests {
 		if !x.caps.AllowsQuestion(q.Method, q.Params) {
-			return answer, &rpcError{
-				code: wire.CodeMissingCapability, message: "the server wants the user to open an address",
-				data: []byte(`{"requiredCapabilities":{"elicitation":{"url":{}}}}`),
-			}
+			return answer, missing(protocol.Required(q.Method, q.Params))
 		}
 	}
 	k := ticket{kind: ticketResend, expires: time.Now().Add(parkTime).Unix()}

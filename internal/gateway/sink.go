@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/backend"
@@ -20,6 +21,8 @@ type sink struct {
 	watch *watch
 	route *catalog.Route
 	conn  *backend.Conn
+
+	required atomic.Pointer[[]byte] // capabilities without which a question was refused
 }
 
 var (
@@ -112,6 +115,20 @@ func (s *sink) Ask(ctx context.Context, req wire.Message) (wire.Message, error) 
 		return answer, err
 	}
 	return s.answered(req, answer.Bytes(answer.Result))
+}
+
+// lacks notes that a question was refused for what the client did not declare.
+func (s *sink) lacks(method string, params []byte) {
+	required := protocol.Required(method, params)
+	s.required.Store(&required)
+}
+
+// missing is the error for a stateless client whose call failed for that (MCP 2026-07-28 basic §Capabilities).
+func missing(required []byte) *rpcError {
+	return &rpcError{
+		code: wire.CodeMissingCapability, message: "the server cannot go on without something that this client did not declare",
+		data: append(append([]byte(`{"requiredCapabilities":`), required...), '}'),
+	}
 }
 
 // answered is a client's result in the words of the Server that asked.

@@ -155,3 +155,23 @@ func (c Capabilities) allowsMode(params []byte) bool {
 	}
 	return false
 }
+
+// Required is the ClientCapabilities object that a question needs, for the error of 2026-07-28 that names it.
+func Required(method string, params []byte) []byte {
+	switch method {
+	case methodRoots:
+		return []byte(`{"roots":{}}`)
+	case methodSampling:
+		if usesTools(params, whole(params)) {
+			return []byte(`{"sampling":{"tools":{}}}`)
+		}
+		return []byte(`{"sampling":{}}`)
+	case methodElicit:
+		mode, _ := single(params, whole(params), "mode")
+		if text, _ := wire.String(params, mode); text == "url" {
+			return []byte(`{"elicitation":{"url":{}}}`)
+		}
+		return []byte(`{"elicitation":{"form":{}}}`)
+	}
+	return []byte("{}")
+}

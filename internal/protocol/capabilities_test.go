@@ -60,3 +60,18 @@ func TestForRequest_DropsOnlyWhatTheRevisionDropped(t *testing.T) {
 		}
 	}
 }
+
+func TestRequired_NamesWhatAQuestionNeeds(t *testing.T) {
+	for _, c := range [][3]string{
+		{"roots/list", ``, `{"roots":{}}`},
+		{"sampling/createMessage", `{"messages":[]}`, `{"sampling":{}}`},
+		{"sampling/createMessage", `{"messages":[],"tools":[{}]}`, `{"sampling":{"tools":{}}}`},
+		{"elicitation/create", `{"message":"?"}`, `{"elicitation":{"form":{}}}`},
+		{"elicitation/create", `{"mode":"url"}`, `{"elicitation":{"url":{}}}`},
+		{"vendor/ask", `{}`, `{}`},
+	} {
+		if got := string(Required(c[0], []byte(c[1]))); got != c[2] {
+			t.Errorf("%s %s: %s", c[0], c[1], got)
+		}
+	}
+}
