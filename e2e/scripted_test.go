@@ -215,9 +215,7 @@ func later[T any](t *testing.T, f func() T) <-chan T {
 // Admin asks the admin API over the control socket.
 func (d *Daemon) Admin(method, path, body string) (status int, answer string) {
 	d.t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", d.Dir+"/control.sock")
-	}}}
+	client := d.control()
 	req, err := http.NewRequestWithContext(d.t.Context(), method, "http://localhost/api/v1"+path, strings.NewReader(body))
 	if err != nil {
 		d.t.Fatal(err)
@@ -233,6 +231,13 @@ func (d *Daemon) Admin(method, path, body string) (status int, answer string) {
 		d.t.Fatal(err)
 	}
 	return resp.StatusCode, string(text)
+}
+
+// control is a client of the control socket.
+func (d *Daemon) control() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", d.Dir+"/control.sock")
+	}}}
 }
 
 // serverStatus is the live state of a server, as `server show` tells it.
