@@ -55,6 +55,9 @@ func (x *exchange) complete(ctx context.Context, cancel context.CancelCauseFunc,
 	code, outcome := 0, "ok"
 	if answer.Kind == wire.Error {
 		code, outcome = errorCode(answer), "error"
+		if code == protocol.CodeURLRequired {
+			x.g.owners.required(route.Server.ID, x.sess, answer)
+		}
 	}
 	x.record(route, begun, code, outcome)
 	x.g.emitted.note(x, route.Server.ID, answer)

@@ -48,7 +48,20 @@ func (o *owners) asked(server mcpmux.ServerID, by *session, method string, param
 	if method != "elicitation/create" || !protocol.Has(by.version, protocol.ElicitationIDs) {
 		return
 	}
-	id := protocol.ElicitationID(params)
+	o.note(server, by, protocol.ElicitationID(params))
+}
+
+// required notes the elicitations in an error that wants addresses opened first.
+func (o *owners) required(server mcpmux.ServerID, by *session, answer wire.Message) {
+	if by == nil || !protocol.Has(by.version, protocol.ElicitationIDs) {
+		return
+	}
+	for _, params := range protocol.URLsRequired(answer.Bytes(answer.Error)) {
+		o.note(server, by, protocol.ElicitationID(params))
+	}
+}
+
+func (o *owners) note(server mcpmux.ServerID, by *session, id string) {
 	if id == "" {
 		return
 	}

@@ -137,23 +137,32 @@ func WithInputResponses(m wire.Message, responses []InputResponse, state []byte)
 	return wire.Splice(nil, m.Raw, wire.ChangeMembers(m.Raw, m.Params, set, remove))
 }
 
-// FromURLRequired reads the error of 2025-11-25 that wants URLs visited first (code -32042), as questions for
-// a client of 2026-07-28. errorRaw is the text of the error object. False: it is no such error.
-func FromURLRequired(errorRaw []byte) ([]InputRequest, bool) {
+// URLsRequired are the params of the elicitations that the error of 2025-11-25 names which wants URLs visited
+// first (code -32042). errorRaw is the text of the error object; nil: it is no such error.
+func URLsRequired(errorRaw []byte) [][]byte {
 	at := whole(errorRaw)
 	code, _ := single(errorRaw, at, "code")
 	if string(errorRaw[code.Start:code.End]) != strconv.Itoa(CodeURLRequired) {
-		return nil, false
+		return nil
 	}
 	data, _ := single(errorRaw, at, "data")
 	list, _ := single(errorRaw, data, "elicitations")
-	var requests []InputRequest
+	var urls [][]byte
 	for e := range wire.Elements(errorRaw, list) {
-		mode, _ := single(errorRaw, e, "mode")
-		if kind, _ := wire.String(errorRaw, mode); kind != "url" {
+		urls = append(urls, errorRaw[e.Start:e.End])
+	}
+	return urls
+}
+
+// FromURLRequired is URLsRequired as questions for a client of 2026-07-28. False: it is no such error.
+func FromURLRequired(errorRaw []byte) ([]InputRequest, bool) {
+	var requests []InputRequest
+	for _, elicitation := range URLsRequired(errorRaw) {
+		mode, _ := single(elicitation, whole(elicitation), "mode")
+		if kind, _ := wire.String(elicitation, mode); kind != "url" {
 			return nil, false
 		}
-		params, err := QuestionFor(V20260728, methodElicit, errorRaw[e.Start:e.End], false)
+		params, err := QuestionFor(V20260728, methodElicit, elicitation, false)
 		if err != nil {
 			return nil, false
 		}
