@@ -26,6 +26,8 @@ type Route struct {
 	// ParamHeaders are the arguments of a tool that are repeated in headers (MCP 2026-07-28
 	// basic/transports §Custom Headers); nil where there are none or the annotations are invalid.
 	ParamHeaders []protocol.ParamHeader
+	// NeedsTask says that a tool can only be run as a core task (MCP 2025-11-25 basic/utilities/tasks).
+	NeedsTask bool
 }
 
 // FeatureKey is what a Feature is known by within one installation of its Server.
@@ -122,6 +124,7 @@ func (a *atlas) addServer(s *mcpmux.Server, features []*mcpmux.Feature) {
 		}
 		if f.Kind == mcpmux.KindTool {
 			r.ParamHeaders, _ = protocol.ToolHeaders(f.Raw)
+			r.NeedsTask = protocol.NeedsTask(f.Raw)
 		}
 		a.routes = append(a.routes, r)
 	}

@@ -26,7 +26,7 @@ func (x *exchange) outgoing(c *backend.Conn, edits []wire.Edit) (outgoing, error
 	case c.Modern() && !x.modern:
 		more = protocol.RequestToModern(&x.msg, x.envelope(to))
 	case to < from:
-		more = protocol.RequestFor(to, c.Has("tasks"), &x.msg)
+		more = protocol.RequestFor(to, !x.modern && c.Has("tasks"), &x.msg)
 	}
 	if len(more) == 0 {
 		return outgoing{msg: x.msg, edits: edits, token: x.token}, nil
@@ -50,7 +50,7 @@ func (x *exchange) envelope(version string) protocol.Envelope {
 	if x.sess == nil {
 		return e
 	}
-	e.Capabilities = x.caps.ForRequest()
+	e.Capabilities = protocol.WithoutTasks(x.caps.ForRequest()) // an older client has no use for the extension
 	if len(x.sess.clientInfo) > 0 {
 		e.ClientInfo = x.sess.clientInfo
 	}

@@ -100,6 +100,8 @@ func (x *exchange) route() (*catalog.Route, []wire.Edit, *rpcError) {
 		return nil, nil, unknownTarget(mcpmux.KindResource, name, x.modern)
 	case "completion/complete":
 		return x.routeCompletion()
+	case "tasks/get", "tasks/result", "tasks/update", "tasks/cancel":
+		return x.routeTask()
 	}
 	return x.routeUnknownMethod()
 }
@@ -205,7 +207,7 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 	}
 	watch := x.watch(route.Server, cancel)
 	defer watch.stop()
-	s := &sink{exchange: x, watch: watch, route: route, conn: lease.Conn}
+	s := &sink{exchange: x, watch: watch, route: route, conn: lease.Conn, scope: lease.Key().Scope, tasks: x.usesTasks()}
 	call := backend.Call{
 		Message: out.msg, Edits: out.edits, Token: out.token, Name: x.finalName(route), Caps: x.caps,
 		Sink: s, Exclusive: exclusive, Elicits: x.g.cfg.Elicit != nil,
@@ -215,13 +217,7 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 	} else if x.modern {
 		call.Lacking = s.lacks
 	}
-	answer, err := lease.Conn.Call(ctx, &call)
-	if err == nil && answer.Kind == wire.Error && lease.Conn.Modern() && route.Kind == mcpmux.KindTool && errorCode(answer) == wire.CodeHeaderMismatch {
-		answer, err = x.withFreshHeaders(ctx, lease.Conn, route, &call, answer)
-	}
-	if err == nil && lease.Conn.Modern() && !x.modern {
-		answer, err = s.loop(ctx, &call, answer)
-	}
+	answer, err := s.send(ctx, &call)
 	if err != nil {
 		if watch.expired() {
 			err = watch.late
@@ -231,7 +227,26 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 	if required := s.required.Load(); required != nil && answer.Kind == wire.Error {
 		return answer, missing(*required)
 	}
-	return x.incoming(lease.Conn, answer)
+	answer, err = x.incoming(lease.Conn, answer)
+	if err == nil && s.tasks {
+		return s.showTasks(answer)
+	}
+	return answer, err
+}
+
+// send makes the call, as one or, where the Server wants it otherwise, as several.
+func (s *sink) send(ctx context.Context, call *backend.Call) (wire.Message, error) {
+	if s.mustAbsorb() {
+		return s.absorb(ctx, call)
+	}
+	answer, err := s.conn.Call(ctx, call)
+	if err == nil && answer.Kind == wire.Error && s.conn.Modern() && s.route.Kind == mcpmux.KindTool && errorCode(answer) == wire.CodeHeaderMismatch {
+		answer, err = s.withFreshHeaders(ctx, s.conn, s.route, call, answer)
+	}
+	if err == nil && s.conn.Modern() && !s.modern {
+		return s.loop(ctx, call, answer)
+	}
+	return answer, err
 }
 
 // wantLevel makes the Server send the log messages that the client wants to hear. A Server of the stateless
@@ -246,10 +261,10 @@ func (x *exchange) wantLevel(ctx context.Context, route *catalog.Route, c *backe
 	}
 }
 
-// finalName is what the Server calls the target: its own name of a tool or prompt, and the URI as the client
-// gave it, which may be one that a template matches.
+// finalName is what the Server calls the target: its own name of a tool, a prompt or a task, and the URI as the
+// client gave it, which may be one that a template matches.
 func (x *exchange) finalName(route *catalog.Route) string {
-	if route.Kind == mcpmux.KindTool || route.Kind == mcpmux.KindPrompt {
+	if route.Kind == mcpmux.KindTool || route.Kind == mcpmux.KindPrompt || x.method != nil && x.method.Task {
 		return route.Name
 	}
 	return x.targetName()

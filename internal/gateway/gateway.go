@@ -36,6 +36,9 @@ type Config struct {
 	// Elicit puts an elicitation for a client that cannot be asked to whoever sits at the dashboard; false means
 	// that nobody does. It may be nil.
 	Elicit func(ctx context.Context, e mcpmux.Elicitation) (result []byte, ok bool)
+	// StateKey is what the ids of tasks are made with that clients are shown; who has the same one, such as the
+	// next daemon, knows them again. Empty means a key that nobody else has.
+	StateKey []byte
 	// Version is what the gateway says of itself to clients.
 	Version string
 	Log     *slog.Logger
@@ -53,6 +56,7 @@ type Gateway struct {
 	tickets  *tickets
 	owners   *owners
 	emitted  *emitted
+	tasks    *tasks
 	drain    atomic.Pointer[latch]
 }
 
@@ -85,6 +89,7 @@ func New(cfg Config) (*Gateway, error) {
 		tickets:  newTickets(),
 		owners:   newOwners(),
 		emitted:  newEmitted(),
+		tasks:    newTasks(cfg.StateKey, cfg.Pool),
 	}
 	g.hub = newHub(cfg.Pool, cfg.Log)
 	g.current.Store(&snapshot{})

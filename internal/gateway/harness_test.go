@@ -45,13 +45,22 @@ type rig struct {
 
 func newRig(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backend.Spec) *rig {
 	t.Helper()
+	return newRigWith(t, st, specs, nil)
+}
+
+// newRigWith is newRig with a change of the Gateway's configuration, which may be nil.
+func newRigWith(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backend.Spec, change func(*Config)) *rig {
+	t.Helper()
 	r := &rig{t: t, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	transport := backend.NewTransport()
 	r.pool = pool.New(func(ctx context.Context, target pool.Target, scope string) (*backend.Conn, error) {
 		server := target.Server
 		spec, opt := backend.Scoped(target.Spec, backend.Options{
 			Transport: transport,
-			Events:    backend.Events{Updated: func(uri string, raw []byte) { r.gw.Updated(server, uri, raw) }},
+			Events: backend.Events{
+				Updated:  func(uri string, raw []byte) { r.gw.Updated(server, uri, raw) },
+				Notified: func(method string, raw []byte) { r.gw.Notified(server, method, raw) },
+			},
 		}, scope)
 		return backend.Dial(ctx, spec, opt)
 	}, pool.Observer[*backend.Conn]{}, 10*time.Second)
@@ -60,8 +69,7 @@ func newRig(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backend.Sp
 			r.pool.Set(pool.Target{Space: s.Space, Server: s.ID, Spec: spec})
 		}
 	}
-	var err error
-	r.gw, err = New(Config{
+	cfg := Config{
 		Pool: r.pool,
 		Verify: func(authorization string) (Identity, error) {
 			name, ok := strings.CutPrefix(authorization, "Bearer ")
@@ -72,8 +80,12 @@ func newRig(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backend.Sp
 		},
 		Challenge: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusUnauthorized) },
 		Version:   "test", Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	if r.gw, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
 	r.gw.Apply(st)

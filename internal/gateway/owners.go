@@ -109,6 +109,10 @@ func (g *Gateway) Notified(server mcpmux.ServerID, method string, raw []byte) {
 	if err != nil {
 		return
 	}
+	if method == methodTaskStatus || method == methodTasks {
+		g.taskChanged(server, msg)
+		return
+	}
 	if method == "notifications/elicitation/complete" {
 		if s := g.owners.ended(server, protocol.ElicitationID(msg.Bytes(msg.Params))); s != nil {
 			s.out.push(outItem{must: true, raw: append([]byte(nil), raw...)})

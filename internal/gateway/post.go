@@ -29,6 +29,8 @@ const (
 	methodCancelled        = "notifications/cancelled"
 	methodMessage          = "notifications/message"
 	methodProgress         = "notifications/progress"
+	methodTaskStatus       = "notifications/tasks/status" // MCP 2025-11-25
+	methodTasks            = "notifications/tasks"        // the extension of 2026-07-28
 )
 
 // exchange is one request of a client on its way through the gateway.
@@ -45,6 +47,7 @@ type exchange struct {
 	target wire.Span        // params member that names the target, a JSON string
 	meta   wire.Span        // params._meta
 	token  wire.Span        // params._meta.progressToken
+	task   wire.Span        // params.task of a tool call
 	caps   protocol.Capabilities
 	reply  *reply
 	parked *parked // the call that this request began, where a client comes back for it
@@ -101,19 +104,20 @@ func (x *exchange) read(body []byte) *rpcError {
 	if !msg.Params.OK() || body[msg.Params.Start] != '{' {
 		return nil
 	}
-	names := [2]string{"_meta", ""}
-	if x.method != nil {
+	names := [3]string{"_meta", "", "task"}
+	var found [3]wire.Span
+	n := 1
+	if x.method != nil && x.method.Target != "" {
 		names[1] = x.method.Target
-	}
-	var found [2]wire.Span
-	n := 2
-	if names[1] == "" {
-		n = 1
+		n = 2
+		if x.method.Name == "tools/call" {
+			n = 3
+		}
 	}
 	if err := wire.Find(body, msg.Params, names[:n], found[:n]); err != nil {
 		return syntaxError(err)
 	}
-	x.meta, x.target = found[0], found[1]
+	x.meta, x.target, x.task = found[0], found[1], found[2]
 	if !x.meta.OK() || body[x.meta.Start] != '{' {
 		return nil
 	}

@@ -65,6 +65,9 @@ func (x *exchange) owner() string {
 // acquire takes a connection from the pool. A Server that was installed for Streamable HTTP may turn out to
 // speak HTTP+SSE; then the lease is taken again, alone.
 func (x *exchange) acquire(ctx context.Context, s *mcpmux.Server) (*pool.Lease[*backend.Conn], bool, error) {
+	if x.method != nil && x.method.Task {
+		return x.acquireTask(ctx, s)
+	}
 	w := x.wants(s)
 	scope := w.scope.String()
 	lease, err := x.g.cfg.Pool.Acquire(ctx, s.ID, scope, w.exclusive || w.once)

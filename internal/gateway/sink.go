@@ -21,6 +21,10 @@ type sink struct {
 	watch *watch
 	route *catalog.Route
 	conn  *backend.Conn
+	scope string // of the connection
+
+	tasks   bool // a task may be named in the course of the call
+	absorbs bool // the call is a task of which the client does not know; set before it is sent
 
 	required atomic.Pointer[[]byte] // capabilities without which a question was refused
 }
@@ -42,6 +46,12 @@ func (s *sink) Notify(raw []byte) {
 	msg, err := wire.Parse(raw)
 	if err != nil || !s.hears(msg) {
 		return
+	}
+	if s.tasks || s.absorbs {
+		if msg, err = s.inClientsNotice(msg); err != nil {
+			return
+		}
+		raw = msg.Raw
 	}
 	if v != s.exchange {
 		if raw = v.underToken(msg); raw == nil {
@@ -95,6 +105,9 @@ func (s *sink) Ask(ctx context.Context, req wire.Message) (wire.Message, error) 
 	s.watch.asking.Add(1)
 	defer s.watch.asking.Add(-1)
 	defer s.watch.alive()
+	if s.tasks || s.absorbs {
+		params = s.inClientsWords(params)
+	}
 	asked, err := protocol.QuestionFor(s.version(), req.Method, params, s.alias == "")
 	if err != nil {
 		return wire.Parse(wire.NewError(req.Bytes(req.ID), wire.CodeInternal, err.Error(), nil))
@@ -133,7 +146,13 @@ func missing(required []byte) *rpcError {
 
 // answered is a client's result in the words of the Server that asked.
 func (s *sink) answered(req wire.Message, result []byte) (wire.Message, error) {
-	return wire.Parse(wire.NewResult(req.Bytes(req.ID), protocol.AnswerFor(s.conn.About().ProtocolVersion, req.Method, result)))
+	result = protocol.AnswerFor(s.conn.About().ProtocolVersion, req.Method, result)
+	if s.tasks || s.absorbs {
+		if id := protocol.RelatedTask(req.Bytes(req.Params)); id != "" {
+			result = protocol.WithRelatedTask(result, id)
+		}
+	}
+	return wire.Parse(wire.NewResult(req.Bytes(req.ID), result))
 }
 
 // ask puts a question to the client of a session by send and waits for the answer, until gone is closed.

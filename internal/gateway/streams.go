@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
@@ -17,7 +18,14 @@ type listener struct {
 	alias    string
 	id       []byte // of the listen request, as the client wrote it
 	filter   listenFilter
+	tasks    map[taskKey]string // ids of the client's own tasks; never changed
 	out      *outbox
+}
+
+// taskKey is a task as its Server knows it.
+type taskKey struct {
+	server mcpmux.ServerID
+	own    string
 }
 
 func newListener(ctx context.Context, id Identity, alias string, rawID []byte, f listenFilter) *listener {
@@ -53,6 +61,17 @@ func (l *listener) updated(uri string, raw []byte) {
 	meta := append([]byte(`{"`+protocol.MetaSubscription+`":`), l.id...)
 	edit := wire.SetMember(msg.Raw, msg.Params, "_meta", append(meta, '}'))
 	l.out.push(outItem{key: "updated " + uri, raw: wire.Splice(nil, msg.Raw, []wire.Edit{edit})})
+}
+
+// taskChanged passes on a notification about a task, with this stream's id in place of the Server's.
+func (l *listener) taskChanged(text string, raw []byte) {
+	msg, err := wire.Parse(raw)
+	if err != nil || !msg.Params.OK() {
+		return
+	}
+	meta := append([]byte(`{"`+protocol.MetaSubscription+`":`), l.id...)
+	edit := wire.SetMember(msg.Raw, msg.Params, "_meta", append(meta, '}'))
+	l.out.push(outItem{key: "task " + text, raw: wire.Splice(nil, msg.Raw, []wire.Edit{edit})})
 }
 
 // pumpListener writes to a listen stream until the client leaves, the gateway stops or the credential is no
@@ -112,6 +131,22 @@ func (s *streams) all() []*listener {
 	return all
 }
 
+// watching are the streams that named a task. None where they are of several clients: then two connections of
+// the Server use the same id, and nobody can tell which of them is meant.
+func (s *streams) watching(server mcpmux.ServerID, own string) []*listener {
+	var found []*listener
+	for _, l := range s.all() {
+		if _, ok := l.tasks[taskKey{server, own}]; !ok {
+			continue
+		}
+		if len(found) > 0 && found[0].identity.Client != l.identity.Client {
+			return nil
+		}
+		found = append(found, l)
+	}
+	return found
+}
+
 // Drain ends the streams that would last for ever, in good order, and lets calls go on: the first half of
 // stopping. Streams that are opened afterwards end at once, until Resume.
 func (g *Gateway) Drain() { g.drain.Load().close() }
@@ -123,6 +158,7 @@ func (g *Gateway) Close() {
 		g.endSession(s)
 	}
 	g.parking.close()
+	g.tasks.close()
 }
 
 // sessionIdle is how long a session without requests and without an open stream is kept.
