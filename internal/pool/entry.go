@@ -15,9 +15,10 @@ const (
 	ended // by the pool or by itself; perhaps its process is not gone yet
 )
 
-// entry is the one connection of a Key, from the start of its dial to its end. pool.mu guards it.
+// entry is one connection of a Key, from the start of its dial to its end. pool.mu guards it.
 type entry[C Conn] struct {
 	key    Key
+	line   *line[C]
 	state  state
 	drain  bool // another configuration is wanted: ends with its last lease
 	conn   C
@@ -25,7 +26,7 @@ type entry[C Conn] struct {
 
 	leases  int
 	sole    bool // the one lease is exclusive
-	queue   []*waiter
+	used    bool // it served its one lease
 	lastUse time.Time
 	idle    *time.Timer // nil: not armed
 
@@ -34,31 +35,22 @@ type entry[C Conn] struct {
 	gone chan struct{} // closed when connection and process are gone
 }
 
-// waiter is an Acquire that waits in line, for the dial or for its turn. Once done is closed it has the lease,
-// or err, or neither: then it starts over.
-type waiter struct {
-	exclusive bool
-	done      chan struct{}
-	granted   bool
-	err       error
-}
-
-// dialLocked starts the one dial of a Key.
-func (p *Pool[C]) dialLocked(s *server[C], scope string) *entry[C] {
+// dialLocked starts a dial for a line.
+func (p *Pool[C]) dialLocked(s *server[C], l *line[C]) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.dialTimeout)
 	t := s.target
 	e := &entry[C]{
-		key:    Key{Space: t.Space, Server: t.Server, Digest: s.digest, Scope: scope},
+		key:    Key{Space: t.Space, Server: t.Server, Digest: s.digest, Scope: l.scope},
+		line:   l,
 		cancel: cancel,
 		stop:   make(chan struct{}),
 		gone:   make(chan struct{}),
 	}
-	s.entries[scope] = e
+	l.entries = append(l.entries, e)
 	p.tasks.Go(func() {
 		defer close(e.gone)
 		p.live(ctx, s, e, t)
 	})
-	return e
 }
 
 // live is the life of a connection, in a goroutine of its own:
@@ -80,7 +72,7 @@ func (p *Pool[C]) live(ctx context.Context, s *server[C], e *entry[C], t Target)
 	if e.state == dialling {
 		e.state = live
 		e.lastUse = time.Now()
-		p.grantLocked(e)
+		p.grantLocked(s, e.line)
 		p.restLocked(s, e)
 	}
 	p.mu.Unlock()
@@ -108,8 +100,10 @@ func (p *Pool[C]) dialFailed(s *server[C], e *entry[C], err error) {
 	p.mu.Lock()
 	current := e.state == dialling
 	if current {
-		queue := e.queue
-		e.queue = nil
+		var queue []*waiter[C]
+		if len(e.line.entries) == 1 { // nobody else will serve those who wait
+			queue, e.line.queue = e.line.queue, nil
+		}
 		p.endLocked(s, e, err)
 		p.mu.Unlock()
 		// The Observer hears of it before those who wait do, so that their next try meets its verdict.
@@ -123,28 +117,15 @@ func (p *Pool[C]) dialFailed(s *server[C], e *entry[C], err error) {
 	p.mu.Unlock()
 }
 
-// grantLocked gives leases to those in line, in order, as far as sharing allows.
-func (p *Pool[C]) grantLocked(e *entry[C]) {
-	for len(e.queue) > 0 {
-		w := e.queue[0]
-		if !e.admitsLocked(w.exclusive) {
-			return
-		}
-		e.queue = e.queue[1:]
-		e.takeLocked(w.exclusive)
-		w.granted = true
-		close(w.done)
-	}
-}
-
 // admitsLocked says whether one more lease is possible now: an exclusive one is the only one.
 func (e *entry[C]) admitsLocked(exclusive bool) bool {
-	return e.state == live && !e.sole && (!exclusive || e.leases == 0)
+	return e.state == live && !e.sole && !e.used && (!exclusive || e.leases == 0)
 }
 
 func (e *entry[C]) takeLocked(exclusive bool) {
 	e.leases++
 	e.sole = exclusive
+	e.used = e.line.once
 }
 
 // restLocked is what happens when the last lease is given back.
@@ -158,19 +139,21 @@ func (p *Pool[C]) restLocked(s *server[C], e *entry[C]) {
 	}
 }
 
-// drainLocked takes e out of use: nobody new gets it, and it ends with its last lease. Who waits for it starts
-// over with the new configuration; a dial is of no more use and is cancelled.
-func (p *Pool[C]) drainLocked(s *server[C], e *entry[C]) {
-	delete(s.entries, e.key.Scope)
-	if e.state == dialling {
-		p.endLocked(s, e, nil)
-		return
+// drainLocked takes a line out of use: nobody new gets its connections, and they end with their last lease. Who
+// waits starts over; a dial is of no more use and is cancelled.
+func (p *Pool[C]) drainLocked(s *server[C], l *line[C]) {
+	delete(s.lines, l.lineKey)
+	l.dismiss()
+	for _, e := range slices.Clone(l.entries) {
+		if e.state == dialling {
+			p.endLocked(s, e, nil)
+			continue
+		}
+		e.drain = true
+		s.draining[e] = struct{}{}
+		e.disarmLocked()
+		p.restLocked(s, e)
 	}
-	e.drain = true
-	s.draining[e] = struct{}{}
-	e.disarmLocked()
-	e.dismissLocked()
-	p.restLocked(s, e)
 }
 
 // endLocked takes e out of the pool at once; its goroutine does the rest. why is what Closed reports.
@@ -179,26 +162,9 @@ func (p *Pool[C]) endLocked(s *server[C], e *entry[C], why error) {
 		return
 	}
 	e.state, e.why = ended, why
-	if s.entries[e.key.Scope] == e {
-		delete(s.entries, e.key.Scope)
-	}
 	delete(s.draining, e)
 	e.disarmLocked()
-	e.dismissLocked()
 	e.cancel()
 	close(e.stop)
-}
-
-// dismissLocked sends everybody in line back to the start of Acquire.
-func (e *entry[C]) dismissLocked() {
-	for _, w := range e.queue {
-		close(w.done)
-	}
-	e.queue = nil
-}
-
-// leaveLocked takes w out of the line.
-func (p *Pool[C]) leaveLocked(e *entry[C], w *waiter) {
-	e.queue = slices.DeleteFunc(e.queue, func(o *waiter) bool { return o == w })
-	p.grantLocked(e)
+	p.leftLocked(s, e)
 }

@@ -13,13 +13,15 @@ import (
 
 // Conn is what the pool needs of a connection. Done is closed once the connection is of no more use, Err then
 // says why. Close ends it, waits for its process, and may be called more than once. InFlight counts the
-// clients' requests that wait for an answer, not our own; it returns at once.
+// clients' requests that wait for an answer, not our own; it returns at once. Spoiled says that a connection
+// that was leased alone must not be leased again: something of the last holder's may still come on it.
 type Conn interface {
 	Done() <-chan struct{}
 	Err() error
 	Close() error
 	PID() int
 	InFlight() int
+	Spoiled() bool
 }
 
 // Key says which requests may share a connection: those of one Space, one Server, one final configuration with
@@ -38,7 +40,31 @@ type Target struct {
 	Spec   backend.Spec
 	// IdleTimeout is how long an unused connection stays open; 0 means for ever.
 	IdleTimeout time.Duration
+	// MaxProcesses bounds the connections of one scope that are leased alone; 0 means mcpmux.DefaultMaxProcesses.
+	MaxProcesses int
 }
+
+// most is how many connections a scope may have. Who shares one needs no other.
+func (t *Target) most(l lineKey) int {
+	n := t.MaxProcesses
+	if n <= 0 {
+		n = mcpmux.DefaultMaxProcesses
+	}
+	switch {
+	case l.once:
+		return max(onceFactor*n, minOnce)
+	case l.scope == "":
+		return 1
+	}
+	return n
+}
+
+// Bounds of connections that serve one lease each: so many times MaxProcesses for each scope, and at least so
+// many.
+const (
+	onceFactor = 4
+	minOnce    = 8
+)
 
 // Dial opens a connection for a target. ctx bounds the dial alone, not the life of the connection.
 type Dial[C Conn] func(ctx context.Context, t Target, scope string) (C, error)
@@ -75,7 +101,7 @@ type server[C Conn] struct {
 	refused error // what Acquire answers instead
 	// expected is not nil while a new configuration is on its way; it is closed when Acquire should look again.
 	expected chan struct{}
-	entries  map[string]*entry[C]
+	lines    map[lineKey]*line[C]
 	draining map[*entry[C]]struct{}
 }
 
@@ -110,12 +136,15 @@ func (p *Pool[C]) Set(t Target) {
 	same := s.set && s.digest == digest && s.target.Space == t.Space
 	s.target, s.digest, s.set = t, digest, true
 	s.expectedLocked()
-	for _, e := range s.entries {
-		if same {
-			p.armLocked(s, e)
-		} else {
-			p.drainLocked(s, e)
+	for _, l := range s.lines {
+		if !same {
+			p.drainLocked(s, l)
+			continue
 		}
+		for _, e := range l.entries {
+			p.armLocked(s, e)
+		}
+		p.grantLocked(s, l) // more may be allowed now
 	}
 }
 
@@ -184,12 +213,21 @@ func (p *Pool[C]) Hold(id mcpmux.ServerID) (release func()) {
 			return
 		}
 		delete(p.holds, id)
-		if s := p.servers[id]; s != nil && s.entries[""] != nil {
-			e := s.entries[""]
-			e.lastUse = time.Now()
-			p.armLocked(s, e)
+		if s := p.servers[id]; s != nil {
+			for _, e := range s.base() {
+				e.lastUse = time.Now()
+				p.armLocked(s, e)
+			}
 		}
 	})
+}
+
+// base is the base connection of a Server, if there is one.
+func (s *server[C]) base() []*entry[C] {
+	if l := s.lines[lineKey{}]; l != nil {
+		return l.entries
+	}
+	return nil
 }
 
 // Discard ends a connection that its user found to be dead, for the reason why.
@@ -200,8 +238,48 @@ func (p *Pool[C]) Discard(key Key, conn C, why error) {
 	if s == nil {
 		return
 	}
-	if e := s.entries[key.Scope]; e != nil && e.state == live && any(e.conn) == any(conn) {
-		p.endLocked(s, e, why)
+	for _, l := range s.lines {
+		for _, e := range l.entries {
+			if l.scope == key.Scope && e.state == live && any(e.conn) == any(conn) {
+				p.endLocked(s, e, why)
+				return
+			}
+		}
+	}
+}
+
+// EndScope takes the connections out of use whose scope matches: whom they were for is gone. Calls in flight on
+// them finish.
+func (p *Pool[C]) EndScope(id mcpmux.ServerID, match func(scope string) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.servers[id]
+	if s == nil {
+		return
+	}
+	for _, l := range s.lines {
+		if match(l.scope) {
+			p.drainLocked(s, l)
+		}
+	}
+}
+
+// Each calls f with every live connection of a Server whose scope matches, without any lock.
+func (p *Pool[C]) Each(id mcpmux.ServerID, match func(scope string) bool, f func(C)) {
+	p.mu.Lock()
+	var found []C
+	if s := p.servers[id]; s != nil {
+		for _, l := range s.lines {
+			for _, e := range l.entries {
+				if match(l.scope) && e.state == live {
+					found = append(found, e.conn)
+				}
+			}
+		}
+	}
+	p.mu.Unlock()
+	for _, conn := range found {
+		f(conn)
 	}
 }
 
@@ -222,11 +300,14 @@ func (p *Pool[C]) Count(id mcpmux.ServerID) (connections, pid int) {
 			pid = e.conn.PID()
 		}
 	}
-	if e := s.entries[""]; e != nil {
+	for _, e := range s.base() {
 		count(e)
 	}
-	for scope, e := range s.entries {
-		if scope != "" {
+	for key, l := range s.lines {
+		if key == (lineKey{}) {
+			continue
+		}
+		for _, e := range l.entries {
 			count(e)
 		}
 	}
@@ -251,7 +332,7 @@ func (p *Pool[C]) Close() {
 func (p *Pool[C]) serverLocked(id mcpmux.ServerID) *server[C] {
 	s := p.servers[id]
 	if s == nil {
-		s = &server[C]{entries: make(map[string]*entry[C]), draining: make(map[*entry[C]]struct{})}
+		s = &server[C]{lines: make(map[lineKey]*line[C]), draining: make(map[*entry[C]]struct{})}
 		p.servers[id] = s
 	}
 	return s
@@ -270,8 +351,9 @@ func (s *server[C]) expectedLocked() {
 func (p *Pool[C]) endAllLocked(s *server[C]) []*entry[C] {
 	s.expectedLocked()
 	var ends []*entry[C]
-	for _, e := range s.entries {
-		ends = append(ends, e)
+	for _, l := range s.lines {
+		ends = append(ends, l.entries...)
+		l.dismiss()
 	}
 	for e := range s.draining {
 		ends = append(ends, e)

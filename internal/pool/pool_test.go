@@ -23,6 +23,7 @@ type link struct {
 	scope    string
 	pid      int
 	inFlight atomic.Int64
+	spoiled  atomic.Bool
 	once     sync.Once
 	done     chan struct{}
 	err      error
@@ -32,6 +33,7 @@ func (l *link) Done() <-chan struct{} { return l.done }
 func (l *link) Err() error            { return l.err }
 func (l *link) PID() int              { return l.pid }
 func (l *link) InFlight() int         { return int(l.inFlight.Load()) }
+func (l *link) Spoiled() bool         { return l.spoiled.Load() }
 func (l *link) Close() error          { l.die(nil); return nil }
 func (l *link) die(err error)         { l.once.Do(func() { l.err = err; close(l.done) }) }
 func (l *link) dead() bool {
@@ -368,7 +370,9 @@ func TestPool_ExpectedConfigurationIsWaitedFor(t *testing.T) {
 func TestPool_ExclusiveLeaseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		b.Set(target("one", 0))
+		one := target("one", 0)
+		one.MaxProcesses = 1
+		b.Set(one)
 		shared1, shared2 := b.acquire(t, "p"), b.acquire(t, "p")
 
 		var order []string
