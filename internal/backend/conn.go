@@ -308,20 +308,25 @@ func (c *Conn) Request(ctx context.Context, method string, params []byte) (wire.
 
 // ownParams adds what the modern era wants in every request.
 func (c *Conn) ownParams(params []byte) []byte {
+	return c.declaring(params, c.opt.Capabilities)
+}
+
+// declaring is ownParams with other capabilities than those of the connection.
+func (c *Conn) declaring(params []byte, capabilities string) []byte {
 	if !c.modern {
 		return params
 	}
 	if len(params) == 0 {
 		params = []byte("{}")
 	}
-	edit := wire.SetMember(params, wire.Span{Start: 0, End: len(params)}, "_meta", c.ownMeta())
+	edit := wire.SetMember(params, wire.Span{Start: 0, End: len(params)}, "_meta", c.ownMeta(capabilities))
 	return wire.Splice(nil, params, []wire.Edit{edit})
 }
 
 // ownMeta is the _meta of our own requests.
-func (c *Conn) ownMeta() []byte {
+func (c *Conn) ownMeta(capabilities string) []byte {
 	b := append([]byte(`{"`+protocol.MetaVersion+`":"`), protocol.Newest...)
-	b = append(append(b, `","`+protocol.MetaCapabilities+`":`...), c.opt.Capabilities...)
+	b = append(append(b, `","`+protocol.MetaCapabilities+`":`...), capabilities...)
 	b = append(append(b, `,"`+protocol.MetaClientInfo+`":`...), c.opt.ClientInfo...)
 	return append(b, '}')
 }

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -19,9 +20,10 @@ import (
 // of what all clients want, and is replaced by a new one before the old one ends.
 type listenState struct {
 	// turn holds one token; who has taken it may replace the stream.
-	turn chan struct{}
-	uris map[string]struct{} // guarded by turn
-	live *listenStream       // guarded by Conn.mu
+	turn  chan struct{}
+	uris  map[string]struct{} // guarded by turn
+	tasks map[string]struct{} // guarded by turn
+	live  *listenStream       // guarded by Conn.mu
 }
 
 // listenStream is one listen request.
@@ -45,7 +47,7 @@ const (
 )
 
 // filter is the SubscriptionFilter of the stream, nil where there is nothing to hear.
-func (c *Conn) filter(uris map[string]struct{}) []byte {
+func (c *Conn) filter(uris, tasks map[string]struct{}) []byte {
 	f := make(map[string]any)
 	for name, key := range map[string]string{"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"} {
 		if string(c.capabilityObject(name)["listChanged"]) == "true" {
@@ -54,6 +56,9 @@ func (c *Conn) filter(uris map[string]struct{}) []byte {
 	}
 	if len(uris) > 0 {
 		f["resourceSubscriptions"] = slices.Sorted(maps.Keys(uris))
+	}
+	if len(tasks) > 0 {
+		f["taskIds"] = slices.Sorted(maps.Keys(tasks))
 	}
 	if len(f) == 0 {
 		return nil
@@ -65,7 +70,7 @@ func (c *Conn) filter(uris map[string]struct{}) []byte {
 // startListening opens the first stream in the background: a Server without one is a Server all the same.
 func (c *Conn) startListening() {
 	c.mu.Lock()
-	c.listen = &listenState{turn: make(chan struct{}, 1), uris: make(map[string]struct{})}
+	c.listen = &listenState{turn: make(chan struct{}, 1), uris: make(map[string]struct{}), tasks: make(map[string]struct{})}
 	c.listen.turn <- struct{}{}
 	c.tasks.Add(1)
 	c.mu.Unlock()
@@ -81,20 +86,33 @@ func (c *Conn) startListening() {
 
 // listenTo changes the resources that the stream hears of.
 func (c *Conn) listenTo(ctx context.Context, uri string, on bool) error {
-	return c.inTurn(ctx, func() error {
-		uris := c.listen.uris
-		if on {
-			uris[uri] = struct{}{}
-		} else {
-			delete(uris, uri)
-		}
-		err := c.replaceListen(ctx)
-		if err != nil && on {
-			delete(uris, uri)
-		}
-		return err
-	})
+	return c.inTurn(ctx, func() error { return c.change(ctx, c.listen.uris, uri, on) })
 }
+
+// change makes the stream hear of one thing more or less. The caller holds the turn.
+func (c *Conn) change(ctx context.Context, set map[string]struct{}, name string, on bool) error {
+	if on {
+		set[name] = struct{}{}
+	} else {
+		delete(set, name)
+	}
+	err := c.replaceListen(ctx)
+	if err != nil && on {
+		delete(set, name)
+	}
+	return err
+}
+
+// ListenToTask makes a Server of the stateless era tell of the changes of a task, or no longer. The caller counts
+// references.
+func (c *Conn) ListenToTask(ctx context.Context, id string, on bool) error {
+	if !c.modern {
+		return errNoTaskStream
+	}
+	return c.inTurn(ctx, func() error { return c.change(ctx, c.listen.tasks, id, on) })
+}
+
+var errNoTaskStream = errors.New("the server's revision has no subscriptions to tasks")
 
 // inTurn runs a change of the stream when no other is under way.
 func (c *Conn) inTurn(ctx context.Context, change func() error) error {
@@ -112,7 +130,7 @@ func (c *Conn) inTurn(ctx context.Context, change func() error) error {
 // replaceListen opens a stream with the present filter and, once that is acknowledged, ends the one before.
 // The caller holds the turn.
 func (c *Conn) replaceListen(ctx context.Context) error {
-	params := c.filter(c.listen.uris)
+	params := c.filter(c.listen.uris, c.listen.tasks)
 	var next *listenStream
 	if params != nil {
 		var err error
@@ -143,7 +161,7 @@ func (c *Conn) replaceListen(ctx context.Context) error {
 	return nil
 }
 
-// openListen sends a listen request.
+// openListen sends a listen request. The caller holds the turn.
 func (c *Conn) openListen(params []byte) (*listenStream, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p, end, err := c.register(ctx, nil, methodListen, "")
@@ -156,7 +174,11 @@ func (c *Conn) openListen(params []byte) (*listenStream, error) {
 	c.waiting[s.id] = s
 	c.tasks.Add(1)
 	c.mu.Unlock()
-	raw := wire.NewRequest(p.id, p.method, c.ownParams(params))
+	capabilities := c.opt.Capabilities
+	if len(c.listen.tasks) > 0 {
+		capabilities = string(protocol.WithTasks([]byte(capabilities)))
+	}
+	raw := wire.NewRequest(p.id, p.method, c.declaring(params, capabilities))
 	go func() {
 		defer c.tasks.Done()
 		defer cancel()

@@ -33,10 +33,15 @@ type hub struct {
 	subs map[subKey]*subscription
 }
 
+// subKey is a resource of a Server, or one of its tasks on the connection where it was made.
 type subKey struct {
 	server mcpmux.ServerID
 	uri    string
+	task   bool
+	scope  string
 }
+
+func resourceKey(server mcpmux.ServerID, uri string) subKey { return subKey{server: server, uri: uri} }
 
 // subscription is one resource that at least one subscriber wants, or that is just being given up.
 type subscription struct {
@@ -50,19 +55,22 @@ func newHub(p *pool.Pool[*backend.Conn], log *slog.Logger) *hub {
 	return &hub{pool: p, log: log, subs: make(map[subKey]*subscription)}
 }
 
-// subscribe adds a subscriber; the first one makes the Server hear of it.
+// subscribe adds a subscriber to a resource; the first one makes the Server hear of it.
 func (h *hub) subscribe(ctx context.Context, who subscriber, server mcpmux.ServerID, uri string) error {
-	key := subKey{server, uri}
+	return h.join(ctx, who, resourceKey(server, uri))
+}
+
+func (h *hub) join(ctx context.Context, who subscriber, key subKey) error {
 	h.mu.Lock()
 	s := h.subs[key]
 	if s == nil {
-		s = &subscription{who: make(map[subscriber]struct{}), release: h.pool.Hold(server)}
+		s = &subscription{who: make(map[subscriber]struct{}), release: h.pool.Hold(key.server)}
 		h.subs[key] = s
 	}
 	s.who[who] = struct{}{}
 	h.mu.Unlock()
 	if err := h.sync(ctx, key, s); err != nil {
-		h.unsubscribe(who, server, uri)
+		h.leave(who, key)
 		return err
 	}
 	return nil
@@ -82,7 +90,7 @@ func (h *hub) sync(ctx context.Context, key subKey, s *subscription) error {
 	if wanted == (s.on != nil) {
 		return nil
 	}
-	lease, err := h.pool.Acquire(ctx, key.server, "", false)
+	lease, err := h.pool.Acquire(ctx, key.server, key.scope, false)
 	if err != nil {
 		return err
 	}
@@ -93,13 +101,24 @@ func (h *hub) sync(ctx context.Context, key subKey, s *subscription) error {
 	case !wanted && before != lease.Conn: // it was replaced meanwhile
 		return nil
 	case !wanted:
-		return lease.Conn.Unsubscribe(ctx, key.uri)
+		return key.tell(ctx, lease.Conn, false)
 	}
-	if err := lease.Conn.Subscribe(ctx, key.uri); err != nil {
+	if err := key.tell(ctx, lease.Conn, true); err != nil {
 		return err
 	}
 	s.on = lease.Conn
 	return nil
+}
+
+// tell says to a Server whether anybody wants to hear of the thing.
+func (k subKey) tell(ctx context.Context, c *backend.Conn, on bool) error {
+	switch {
+	case k.task:
+		return c.ListenToTask(ctx, k.uri, on)
+	case on:
+		return c.Subscribe(ctx, k.uri)
+	}
+	return c.Unsubscribe(ctx, k.uri)
 }
 
 // gone says whether a connection has ended.
@@ -118,7 +137,10 @@ func gone(c *backend.Conn) bool {
 // unsubscribe removes a subscriber; after the last one the Server hears of it, in the background, since
 // nobody waits for that.
 func (h *hub) unsubscribe(who subscriber, server mcpmux.ServerID, uri string) {
-	key := subKey{server, uri}
+	h.leave(who, resourceKey(server, uri))
+}
+
+func (h *hub) leave(who subscriber, key subKey) {
 	h.mu.Lock()
 	s := h.subs[key]
 	if s == nil {
@@ -149,7 +171,7 @@ func (h *hub) giveUp(key subKey, s *subscription) {
 // forget removes a subscriber from everything.
 func (h *hub) forget(who subscriber) {
 	for _, key := range h.of(who) {
-		h.unsubscribe(who, key.server, key.uri)
+		h.leave(who, key)
 	}
 }
 
@@ -161,10 +183,10 @@ func (h *hub) prune(who subscriber, next *snapshot, client mcpmux.ClientID, alia
 	}
 	view, ok := next.view(client, alias)
 	for _, key := range keys {
-		if ok && reaches(view, key.server, key.uri) {
+		if ok && (key.task && reachesServer(view, key.server) || !key.task && reaches(view, key.server, key.uri)) {
 			continue
 		}
-		h.unsubscribe(who, key.server, key.uri)
+		h.leave(who, key)
 	}
 }
 
@@ -202,7 +224,7 @@ func (h *hub) interested(server mcpmux.ServerID, uri string) []subscriber {
 	defer h.mu.Unlock()
 	var found []subscriber
 	for key, s := range h.subs {
-		if key.server != server || key.uri != uri && !strings.HasPrefix(uri, strings.TrimSuffix(key.uri, "/")+"/") {
+		if key.server != server || key.task || key.uri != uri && !strings.HasPrefix(uri, strings.TrimSuffix(key.uri, "/")+"/") {
 			continue
 		}
 		for who := range s.who {

@@ -90,7 +90,7 @@ func (x *exchange) initialize() {
 
 // initializeResult describes the aggregate, or at an alias endpoint the one Server behind it.
 func (x *exchange) initializeResult(version string) []byte {
-	d := x.describe()
+	d := x.describe(version)
 	out := append([]byte(`{"protocolVersion":`), wire.Quote(version)...)
 	out = append(append(out, `,"capabilities":`...), d.capabilities...)
 	out = append(append(out, `,"serverInfo":`...), d.info...)
@@ -107,19 +107,15 @@ type description struct {
 	instructions string
 }
 
-// aggregateCapabilities is what the hop can deliver, whatever Servers come and go while a client is
-// connected: a client that is not promised list_changed at the start would never look again.
-const aggregateCapabilities = `{"completions":{},"logging":{},"prompts":{"listChanged":true},` +
-	`"resources":{"listChanged":true,"subscribe":true},"tools":{"listChanged":true}}`
-
-func (x *exchange) describe() description {
-	d := description{capabilities: []byte(aggregateCapabilities), info: x.g.info}
+// describe says it to a client of this revision.
+func (x *exchange) describe(version string) description {
 	servers := x.view.Servers()
+	d := description{capabilities: aggregate(servers, version), info: x.g.info}
 	if x.alias != "" && len(servers) == 1 && servers[0].About != nil {
 		about := servers[0].About
 		d.instructions = about.Instructions
 		if len(about.Capabilities) > 0 {
-			d.capabilities = relayable(about.Capabilities)
+			d.capabilities = relayable(about, version)
 		}
 		if len(about.ServerInfo) > 0 {
 			d.info = about.ServerInfo
@@ -128,15 +124,6 @@ func (x *exchange) describe() description {
 	}
 	d.instructions = instructions(x.view.Refusal, servers)
 	return d
-}
-
-// relayable is a Server's own capabilities without those that the hop cannot relay.
-func relayable(caps json.RawMessage) []byte {
-	obj := wire.Span{Start: 0, End: len(caps)}
-	if edit, ok := wire.RemoveMember(caps, obj, "tasks"); ok {
-		return wire.Splice(nil, caps, []wire.Edit{edit})
-	}
-	return caps
 }
 
 // instructions joins what the visible Servers say, each under its alias.

@@ -174,7 +174,7 @@ func (x *exchange) checkParamHeaders(r *http.Request) *rpcError {
 
 // discover describes the endpoint (MCP 2026-07-28 server/discover).
 func (x *exchange) discover() {
-	d := x.describe()
+	d := x.describe(protocol.Newest)
 	versions, _ := json.Marshal(protocol.Supported())
 	out := append([]byte(`{"resultType":"complete","supportedVersions":`), versions...)
 	out = append(append(out, `,"capabilities":`...), d.capabilities...)
@@ -193,6 +193,7 @@ type listenFilter struct {
 	PromptsListChanged    bool     `json:"promptsListChanged,omitempty"`
 	ResourcesListChanged  bool     `json:"resourcesListChanged,omitempty"`
 	ResourceSubscriptions []string `json:"resourceSubscriptions,omitempty"`
+	TaskIDs               []string `json:"taskIds,omitempty"` // of the tasks extension
 }
 
 // listen opens a subscription stream: the acknowledgement first, then only what was asked for, every frame
@@ -209,12 +210,19 @@ func (x *exchange) listen(r *http.Request) {
 		x.fail(&rpcError{status: http.StatusNotAcceptable, code: codeInvalidRequest, message: "Accept must include text/event-stream"})
 		return
 	}
+	if len(params.Notifications.TaskIDs) > 0 && !protocol.DeclaresTasks(x.caps.Raw) {
+		x.fail(missing([]byte(protocol.TasksRequired)))
+		return
+	}
 	l := newListener(r.Context(), x.id, x.alias, x.rawID(), *params.Notifications)
+	own := x.ownTasks(params.Notifications.TaskIDs)
+	l.tasks = own.ids()
 	defer l.cancel()
 	x.g.streams.add(l)
 	defer x.g.streams.remove(l)
 	defer x.g.hub.forget(l)
 	honoured := x.subscribeAll(l)
+	honoured.TaskIDs = x.listenToTasks(l, own)
 	es := startEvents(x.reply.w)
 	ack, _ := json.Marshal(honoured)
 	es.message(l.frame("notifications/subscriptions/acknowledged", append([]byte(`"notifications":`), ack...)))

@@ -122,20 +122,36 @@ func (g *Gateway) Notified(server mcpmux.ServerID, method string, raw []byte) {
 
 var errNoOwner = errors.New("the client whose connection this is cannot be asked now")
 
-// AskOwner puts a Server's request that no call caused to the session whose connection it came on, on the stream
-// that the session keeps open for such. Without one the Server hears at once that nobody is there.
-func (g *Gateway) AskOwner(ctx context.Context, _ mcpmux.ServerID, scope string, req wire.Message) (wire.Message, error) {
+// AskOwner puts a Server's request that no call caused to the session that made the task it belongs to, else to the
+// one whose connection it came on, on the stream that the session keeps open for such. Without one the Server
+// hears at once that nobody is there.
+func (g *Gateway) AskOwner(ctx context.Context, server mcpmux.ServerID, scope string, req wire.Message) (wire.Message, error) {
+	params := req.Bytes(req.Params)
 	s := g.sessionOf(backend.ParseScope(scope).Owner)
-	if s == nil || !s.listening() || !s.caps.AllowsQuestion(req.Method, req.Bytes(req.Params)) {
+	task := protocol.RelatedTask(params)
+	if task != "" {
+		if k := g.tasks.maker(server, task, &scope); k != nil {
+			s = k.sess
+		}
+		if s == nil || !g.sees(s.identity.Client, s.alias, server) {
+			return wire.Message{}, errNoOwner
+		}
+		params = protocol.WithRelatedTask(params, g.tasks.text(s.identity.Client, taskID{false, server, scopeKey(scope), task}))
+	}
+	if s == nil || !s.listening() || !s.caps.AllowsQuestion(req.Method, params) {
 		return wire.Message{}, errNoOwner
 	}
-	params, err := protocol.QuestionFor(s.version, req.Method, req.Bytes(req.Params), s.alias == "")
+	params, err := protocol.QuestionFor(s.version, req.Method, params, s.alias == "")
 	if err != nil {
 		return wire.Message{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
 	defer cancel()
-	return s.ask(ctx, req.Method, params, s.out.push, nil)
+	answer, err := s.ask(ctx, req.Method, params, s.out.push, nil)
+	if err != nil || task == "" || answer.Kind == wire.Error {
+		return answer, err
+	}
+	return wire.Parse(wire.NewResult(answer.Bytes(answer.ID), protocol.WithRelatedTask(answer.Bytes(answer.Result), task)))
 }
 
 // sessionOf is the session that owns connections of this name.

@@ -30,6 +30,9 @@ const (
 	maxTasks = 4096           // for all clients; the one that nobody used for longest makes room
 	taskTime = 24 * time.Hour // for a task of which the Server does not say how long it is kept
 
+	// maxListenTasks bounds the tasks of one listen stream; more are not honoured.
+	maxListenTasks = 128
+
 	// taskHold bounds how long a task that does not end keeps its connection from idling out.
 	taskHold = time.Hour
 )
@@ -424,4 +427,51 @@ func reachesServer(view *catalog.View, server mcpmux.ServerID) bool {
 		}
 	}
 	return false
+}
+
+// ownTask is a task of the client, by the text that it uses.
+type ownTask struct {
+	text string
+	key  subKey
+}
+
+type ownTasks []ownTask
+
+// ownTasks are those of the ids that are the client's, at Servers that tell of tasks.
+func (x *exchange) ownTasks(texts []string) ownTasks {
+	var own ownTasks
+	for _, text := range texts[:min(len(texts), maxListenTasks)] {
+		s, id, ok := x.g.tasks.read(text, x.id.Client, true, x.view.Servers())
+		if !ok || s.About == nil || !protocol.DeclaresTasks(s.About.Capabilities) {
+			continue
+		}
+		key := subKey{server: s.ID, uri: id.own, task: true, scope: x.wants(s).scope.String()}
+		if k := x.g.tasks.find(text); k != nil {
+			key.scope = k.scope
+		}
+		own = append(own, ownTask{text, key})
+	}
+	return own
+}
+
+// ids are the texts by what the Servers call the tasks.
+func (o ownTasks) ids() map[taskKey]string {
+	ids := make(map[taskKey]string, len(o))
+	for _, t := range o {
+		ids[taskKey{t.key.server, t.key.uri}] = t.text
+	}
+	return ids
+}
+
+// listenToTasks subscribes to tasks and returns those that are honoured.
+func (x *exchange) listenToTasks(l *listener, own ownTasks) []string {
+	var honoured []string
+	for _, t := range own {
+		if err := x.g.hub.join(l.ctx, l, t.key); err != nil {
+			x.g.cfg.Log.Debug("subscription to a task was refused", "err", err)
+			continue
+		}
+		honoured = append(honoured, t.text)
+	}
+	return honoured
 }

@@ -286,3 +286,226 @@ func TestAbsorb_AStatelessClientCallsAToolThatNeedsATask(t *testing.T) {
 		t.Errorf("the server heard %v", one.heard)
 	}
 }
+
+func TestAbsorb_AClientThatCancelsEndsTheTask(t *testing.T) {
+	r, one, _ := coreRig(t, nil)
+	session := r.open("c", "/mcp", canElicit)
+	s := r.events("POST", "/mcp", "c", callBody("9", "be_needs_task", "{}", ""), session)
+	if q := s.next(); !strings.Contains(q, "elicitation/create") {
+		t.Fatalf("question %s", q)
+	}
+	r.send("POST", "/mcp", "c", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":9}}`, session)
+	for got := s.next(); got != "" && !strings.Contains(got, `"id":9`); got = s.next() {
+		if strings.Contains(got, `"error"`) {
+			t.Errorf("heard %s", got)
+		}
+	}
+	if one.saw("tasks/cancel task-1") != 1 {
+		t.Errorf("the server heard %v", one.heard)
+	}
+}
+
+func TestTasks_AreOfferedToClientsThatCanUseThemOnly(t *testing.T) {
+	r, _, _ := coreRig(t, nil)
+	offer := func(path, version string) string {
+		return r.send("POST", path, "c", `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"`+version+`","capabilities":{}}}`).body
+	}
+	for _, path := range []string{"/mcp", "/mcp/s/be"} {
+		if got := offer(path, "2025-11-25"); !strings.Contains(got, `"tasks":`+taskCapabilities) || !strings.Contains(got, `"experimental":{"x":{"n":1.0}}`) {
+			t.Errorf("%s: %s", path, got)
+		}
+		if got := offer(path, "2025-06-18"); strings.Contains(got, `"tasks"`) {
+			t.Errorf("%s, an older client: %s", path, got)
+		}
+		if got := r.modern(path, "c", "server/discover", "").body; strings.Contains(got, `"tasks"`) {
+			t.Errorf("%s, a stateless client: %s", path, got)
+		}
+	}
+}
+
+// extensionServer is a server of 2026-07-28 with the tasks extension: its tool t makes the task "job 1".
+type extensionServer struct {
+	t       *testing.T
+	url     string
+	notices chan string // what it says on its listen streams
+
+	// mu guards the following.
+	mu      sync.Mutex
+	named   []string // Mcp-Name of the requests about tasks
+	filters []string // taskIds of listen requests
+}
+
+const extensionMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}`
+
+func newExtensionServer(t *testing.T) *extensionServer {
+	e := &extensionServer{t: t, notices: make(chan string)}
+	srv := httptest.NewServer(e)
+	t.Cleanup(srv.Close)
+	e.url = srv.URL
+	return e
+}
+
+func (e *extensionServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var m struct {
+		ID     json.RawMessage
+		Method string
+		Params struct {
+			TaskID        string
+			Notifications struct{ TaskIDs []string }
+			Meta          struct {
+				Capabilities json.RawMessage `json:"io.modelcontextprotocol/clientCapabilities"`
+			} `json:"_meta"`
+		}
+	}
+	if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+		e.t.Error(err)
+	}
+	if m.Method == "subscriptions/listen" {
+		e.listen(w, r, m.ID, m.Params.Notifications.TaskIDs, string(m.Params.Meta.Capabilities))
+		return
+	}
+	body := `"error":{"code":-32602,"message":"unknown task"}`
+	switch {
+	case m.Method == "server/discover":
+		body = `"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":` + extensionCapabilities + `,"ttlMs":0,"cacheScope":"private"}`
+	case m.Method == "tools/call" && strings.Contains(string(m.Params.Meta.Capabilities), "io.modelcontextprotocol/tasks"):
+		body = `"result":{"resultType":"task",` + jobState("working") + `}`
+	case m.Method == "tools/call":
+		body = `"error":{"code":-32021,"message":"tasks are needed"}`
+	case m.Params.TaskID == "job 1":
+		e.mu.Lock()
+		e.named = append(e.named, m.Method+" "+r.Header.Get("Mcp-Name"))
+		e.mu.Unlock()
+		body = `"result":{"resultType":"complete",` + jobState("working") + `}`
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,%s}`, m.ID, body)
+}
+
+const extensionCapabilities = `{"tools":{},"extensions":{"io.modelcontextprotocol/tasks":{ },"x/y":{"n":1.0}}}`
+
+func jobState(status string) string {
+	return `"taskId":"job 1","status":"` + status + `","createdAt":"2026-01-01T00:00:00Z","lastUpdatedAt":"2026-01-01T00:00:00Z","ttlMs":60000`
+}
+
+func (e *extensionServer) listen(w http.ResponseWriter, r *http.Request, id json.RawMessage, tasks []string, capabilities string) {
+	e.mu.Lock()
+	e.filters = append(e.filters, strings.Join(tasks, ","))
+	e.mu.Unlock()
+	if len(tasks) > 0 && !strings.Contains(capabilities, "io.modelcontextprotocol/tasks") {
+		e.t.Error("a listen request for tasks does not declare the extension")
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	meta := `"_meta":{"io.modelcontextprotocol/subscriptionId":` + string(id) + `}`
+	say := func(method, params string) {
+		_, _ = fmt.Fprintf(w, "data: %s\n\n", `{"jsonrpc":"2.0","method":"`+method+`","params":{`+meta+`,`+params+`}}`)
+		_ = http.NewResponseController(w).Flush()
+	}
+	say("notifications/subscriptions/acknowledged", `"notifications":{}`)
+	for {
+		select {
+		case params := <-e.notices:
+			say("notifications/tasks", params)
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func extensionRig(t *testing.T) (*rig, *extensionServer) {
+	e := newExtensionServer(t)
+	st := oneServer()
+	st.Servers[0].About = &mcpmux.About{ProtocolVersion: "2026-07-28", Capabilities: json.RawMessage(extensionCapabilities)}
+	st.Servers[0].Definition.Transport = mcpmux.TransportHTTP
+	st.Features = []mcpmux.Feature{{Server: "v", Kind: mcpmux.KindTool, Name: "t", Raw: []byte(`{"name":"t","inputSchema":{"type":"object"}}`)}}
+	st.Grants = []mcpmux.Grant{{Client: "c", Space: "s", Set: "all"}, {Client: "d", Space: "s", Set: "all"}}
+	return newRig(t, st, map[mcpmux.ServerID]backend.Spec{"v": {Alias: "be", Transport: mcpmux.TransportHTTP, URL: e.url, Version: "2026-07-28"}}), e
+}
+
+// extension is a request of a client that declares the extension.
+func (r *rig) extension(client, method, name, params string) answer {
+	r.t.Helper()
+	return r.send("POST", "/mcp", client, `{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":{`+params+`,`+extensionMeta+`}}`,
+		"MCP-Protocol-Version: 2026-07-28", "Mcp-Method: "+method, "Mcp-Name: "+name)
+}
+
+// job makes a task of the extension and returns the id that the client sees.
+func (r *rig) job(client string) string {
+	r.t.Helper()
+	a := r.extension(client, "tools/call", "be_t", `"name":"be_t","arguments":{}`)
+	var m struct {
+		Result struct{ ResultType, TaskID string }
+	}
+	if err := json.Unmarshal([]byte(a.body), &m); err != nil || m.Result.ResultType != "task" {
+		r.t.Fatalf("no task was made: %s", a.body)
+	}
+	return m.Result.TaskID
+}
+
+func TestTaskExtension_PassesWithIDsOfTheClientsOwn(t *testing.T) {
+	r, e := extensionRig(t)
+	id := r.job("c")
+	if strings.Contains(id, " ") {
+		t.Fatalf("id %q", id)
+	}
+	for _, method := range []string{"tasks/get", "tasks/update", "tasks/cancel"} {
+		if got := r.extension("c", method, id, `"taskId":"`+id+`"`); !strings.Contains(got.body, `"taskId":"`+id+`"`) {
+			t.Errorf("%s: %s", method, got.body)
+		}
+		if got := r.extension("d", method, id, `"taskId":"`+id+`"`); !strings.Contains(got.body, `"code":-32602,"message":"Unknown task: `) {
+			t.Errorf("%s by another client: %s", method, got.body)
+		}
+	}
+	if got, want := strings.Join(e.named, ";"), "tasks/get job 1;tasks/update job 1;tasks/cancel job 1"; got != want {
+		t.Errorf("the server heard %s", got)
+	}
+	if got := r.ask("c", "be_t", "{}", "{}", ""); !strings.Contains(got.body, "-32021") {
+		t.Errorf("a client without the extension: %s", got.body)
+	}
+	session := r.open("c", "/mcp", `{"extensions":{"io.modelcontextprotocol/tasks":{}}}`)
+	if got := r.send("POST", "/mcp", "c", callBody("3", "be_t", "{}", ""), session); !strings.Contains(got.body, "tasks are needed") {
+		t.Errorf("an older client: %s", got.body)
+	}
+}
+
+func TestTaskExtension_IsOfferedToStatelessClientsByteForByte(t *testing.T) {
+	r, _ := extensionRig(t)
+	if got := r.modern("/mcp", "c", "server/discover", "").body; !strings.Contains(got, `"extensions":{"io.modelcontextprotocol/tasks":{ },"x/y":{"n":1.0}}`) {
+		t.Errorf("discover: %s", got)
+	}
+	for _, path := range []string{"/mcp", "/mcp/s/be"} {
+		got := r.send("POST", path, "c", `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}`).body
+		if strings.Contains(got, "tasks") {
+			t.Errorf("%s: an older client is offered %s", path, got)
+		}
+	}
+}
+
+func TestTaskExtension_ChangesReachOnlyTheStreamsThatNamedTheirOwnTask(t *testing.T) {
+	r, e := extensionRig(t)
+	id := r.job("c")
+	listen := func(client, id, filter string) *stream {
+		body := `{"jsonrpc":"2.0","id":"` + client + `","method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true` + filter + `},` + extensionMeta + `}}`
+		return r.events("POST", "/mcp", client, body, "MCP-Protocol-Version: 2026-07-28", "Mcp-Method: subscriptions/listen")
+	}
+	mine := listen("c", id, `,"taskIds":["`+id+`","job 1"]`)
+	if ack := mine.next(); !strings.Contains(ack, `"taskIds":["`+id+`"]`) {
+		t.Fatalf("acknowledged %s", ack)
+	}
+	theirs := listen("d", id, `,"taskIds":["`+id+`"]`)
+	if ack := theirs.next(); strings.Contains(ack, "taskIds") {
+		t.Fatalf("acknowledged to another client %s", ack)
+	}
+	e.notices <- jobState("completed")
+	if got := mine.next(); !strings.Contains(got, `"taskId":"`+id+`","status":"completed"`) || !strings.Contains(got, `"io.modelcontextprotocol/subscriptionId":"c"`) {
+		t.Errorf("heard %s", got)
+	}
+	r.gw.Drain()
+	if got := theirs.next(); strings.Contains(got, "notifications/tasks") || !strings.Contains(got, `"result"`) {
+		t.Errorf("another client heard %s", got)
+	}
+	plain := r.modern("/mcp", "c", "subscriptions/listen", `"notifications":{"taskIds":["`+id+`"]}`)
+	if plain.status != http.StatusBadRequest || !strings.Contains(plain.body, `-32021`) || !strings.Contains(plain.body, `"io.modelcontextprotocol/tasks"`) {
+		t.Errorf("without the extension: %d %s", plain.status, plain.body)
+	}
+}

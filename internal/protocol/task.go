@@ -172,3 +172,13 @@ func WithRelatedTask(obj []byte, id string) []byte {
 	}
 	return wire.Splice(nil, obj, wire.ChangeMembers(obj, whole(obj), []wire.Member{rest}, nil))
 }
+
+// WithTasks is capabilities that name the tasks extension too.
+func WithTasks(caps []byte) []byte {
+	if DeclaresTasks(caps) || wire.Valid(caps) != nil || caps[whole(caps).Start] != '{' {
+		return caps
+	}
+	extensions, _ := single(caps, whole(caps), "extensions")
+	set := nested(caps, extensions, "extensions", []wire.Member{{Name: TasksID, Value: []byte("{}")}}, nil)
+	return wire.Splice(nil, caps, wire.ChangeMembers(caps, whole(caps), []wire.Member{set}, nil))
+}
