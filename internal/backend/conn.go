@@ -401,6 +401,13 @@ func (c *Conn) Has(name string) bool {
 	return err == nil && found[0].OK()
 }
 
+// Tell sends a client's notification, to a Server of the older era. Nobody waits for it.
+func (c *Conn) Tell(raw []byte) {
+	if !c.modern {
+		c.respond(append([]byte(nil), raw...))
+	}
+}
+
 // Subscribe asks for updates of a resource. The caller counts references.
 func (c *Conn) Subscribe(ctx context.Context, uri string) error {
 	if c.modern {

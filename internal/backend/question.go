@@ -152,8 +152,8 @@ func (c *Conn) roots() []byte {
 	type root struct {
 		URI string `json:"uri"`
 	}
-	list := make([]root, 0, len(c.opt.Roots))
-	for _, uri := range c.opt.Roots {
+	list := make([]root, 0, len(c.spec.Roots))
+	for _, uri := range c.spec.Roots {
 		list = append(list, root{uri})
 	}
 	text, _ := json.Marshal(map[string][]root{"roots": list}) // strings always marshal

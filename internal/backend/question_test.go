@@ -89,7 +89,7 @@ func TestQuestion_WithoutACallGoesToWhoAnswersForTheConnection(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			server, spec, answers := answered(t)
 			opt := options(t, newWorld())
-			opt.Events.Ask, opt.Roots = row.ask, row.roots
+			opt.Events.Ask, spec.Roots = row.ask, row.roots
 			dialFollowed(t, server, spec, opt)
 			server.Send(`{"jsonrpc":"2.0","id":"q","method":"` + row.method + `","params":` + row.params + `}`)
 			if got := next(within(t), t, answers, "an answer"); !strings.Contains(got, row.want) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
@@ -163,15 +164,31 @@ func (c *Conn) owner(origin *pendingCall) *pendingCall {
 	defer c.mu.Unlock()
 	var only *pendingCall
 	for _, p := range c.pending {
-		if p.call == nil {
-			continue
-		}
-		if only != nil {
+		switch {
+		case p.call == nil:
+		case only == nil:
+			only = p
+		case !c.opt.Owned:
 			return nil
+		case p.before(only):
+			only = p
 		}
-		only = p
 	}
 	return only
+}
+
+// before orders the calls of one client by how likely they cause a question: those in whose course a Server may
+// ask, then the older ones.
+func (p *pendingCall) before(o *pendingCall) bool {
+	if mine, others := p.interactive(), o.interactive(); mine != others {
+		return mine
+	}
+	return p.id < o.id
+}
+
+func (p *pendingCall) interactive() bool {
+	m, ok := protocol.Lookup(p.method)
+	return ok && m.Interactive
 }
 
 // respond sends an answer to the Server without holding up the reader.

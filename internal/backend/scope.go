@@ -56,5 +56,6 @@ func Scoped(spec Spec, opt Options, scope string) (Spec, Options) {
 	if s.Profile != "" {
 		opt.Capabilities = s.Profile
 	}
+	opt.Owned = s.Owner != ""
 	return spec, opt
 }

@@ -28,6 +28,8 @@ type Spec struct {
 	Version string
 	// Era is the era that its user says the Server speaks; "" and auto mean that Dial finds out.
 	Era mcpmux.Era
+	// Roots are the URIs with which a roots/list is answered that nobody can be asked for.
+	Roots []string
 }
 
 // Digest is the sha256 of everything that makes a connection what it is. The alias and the known version do
@@ -85,16 +87,16 @@ func (e *Events) fill() {
 type Options struct {
 	// Capabilities is the ClientCapabilities object declared to the Server; "" means protocol.FullProfile.
 	Capabilities string
-	// ClientInfo is the Implementation object of the gateway.
+	// ClientInfo is the Implementation object of the gateway, or of the client whose connection it is.
 	ClientInfo []byte
+	// Owned says that all calls are of one client: then a question belongs to the oldest that can be asked in.
+	Owned bool
 	Events     Events
 	Log        *slog.Logger
 	// Transport is shared by all HTTP connections; see NewTransport.
 	Transport *http.Transport
 	// MaxMessage bounds one message of a Server in bytes; 0 means 16 MiB.
 	MaxMessage int
-	// Roots are the URIs with which a roots/list is answered that nobody can be asked for.
-	Roots []string
 }
 
 const defaultMaxMessage = 16 << 20
