@@ -2,7 +2,9 @@ package secret
 
 import (
 	"context"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -53,6 +55,18 @@ type Source struct {
 	// Warning says what is weak about the place, for as long as the key lives there; "" means nothing is.
 	Warning string
 	Key     [32]byte
+}
+
+// Derive is a key for another purpose, made of the master key, nil where there is none (RFC 5869).
+func (s Source) Derive(purpose string) []byte {
+	if s.Key == ([32]byte{}) {
+		return nil
+	}
+	key, err := hkdf.Key(sha256.New, s.Key[:], nil, "mcpmux "+purpose, 32)
+	if err != nil {
+		return nil // it never fails for so short a key
+	}
+	return key
 }
 
 // KeyOptions say where to look for the master key.

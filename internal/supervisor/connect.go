@@ -7,6 +7,7 @@ import (
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/pool"
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 // open is the pool's dial. scope "" is the base connection; see backend.Scope
@@ -14,19 +15,25 @@ import (
 func (s *Supervisor) open(ctx context.Context, t pool.Target, scope string) (*backend.Conn, error) {
 	spec, opt := backend.Scoped(t.Spec, s.cfg.Options, scope)
 	opt.Events = s.events(t.Server, scope)
+	if owned(scope) && s.cfg.ClientInfo != nil {
+		if info := s.cfg.ClientInfo(scope); len(info) > 0 {
+			opt.ClientInfo = info
+		}
+	}
 	conn, err := s.dial(ctx, spec, opt)
 	return conn, s.scrub(t.Server).error(err)
 }
 
 // events takes what a connection says without being asked.
 func (s *Supervisor) events(id mcpmux.ServerID, scope string) backend.Events {
-	return backend.Events{
+	e := backend.Events{
 		ListChanged: func(kinds ...mcpmux.FeatureKind) {
-			// Features are those of the base connection.
-			if w := s.worker(id); w != nil && scope == "" {
+			// Features are read on the base connection, whichever connection tells of a change.
+			if w := s.worker(id); w != nil {
 				w.listChanged(kinds)
 			}
 		},
+		Notified: func(method string, raw []byte) { s.cfg.Notified(id, method, raw) },
 		Updated: func(uri string, notification []byte) { s.cfg.Updated(id, uri, notification) },
 		Log: func(level, logger string, raw []byte) {
 			s.note(id, SourceServer, level, logText(logger, raw))
@@ -38,7 +45,14 @@ func (s *Supervisor) events(id mcpmux.ServerID, scope string) backend.Events {
 			}
 		},
 	}
+	if s.cfg.Ask != nil && owned(scope) {
+		e.Ask = func(ctx context.Context, req wire.Message) (wire.Message, error) { return s.cfg.Ask(ctx, id, scope, req) }
+	}
+	return e
 }
+
+// owned says whether a connection of this scope belongs to one client.
+func owned(scope string) bool { return backend.ParseScope(scope).Owner != "" }
 
 // logText is the data of a log notification as text: a string as it is, anything else as JSON.
 func logText(logger string, data []byte) string {

@@ -42,7 +42,7 @@ func ResolveSpec(srv mcpmux.Server, values []Value) (backend.Spec, error) {
 			r.inputs[v.Name] = v
 		}
 	}
-	spec := backend.Spec{Alias: srv.Alias, Transport: srv.Definition.Transport}
+	spec := backend.Spec{Alias: srv.Alias, Transport: srv.Definition.Transport, Era: srv.Era, Roots: srv.Roots}
 	if srv.About != nil {
 		spec.Version = srv.About.ProtocolVersion
 	}

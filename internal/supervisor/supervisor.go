@@ -14,6 +14,7 @@ import (
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/pool"
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 // Pool is the pool of connections to real servers.
@@ -45,6 +46,12 @@ type Config struct {
 
 	// Updated hears notifications/resources/updated of any connection.
 	Updated func(server mcpmux.ServerID, uri string, notification []byte)
+	// Notified hears of notifications that name what they belong to by an id, on any connection.
+	Notified func(server mcpmux.ServerID, method string, raw []byte)
+	// Ask puts a Server's request that no call caused to the owner of the connection, where its scope has one.
+	Ask func(ctx context.Context, server mcpmux.ServerID, scope string, req wire.Message) (wire.Message, error)
+	// ClientInfo is the Implementation object of the owner of a scope, nil where it is not known.
+	ClientInfo func(scope string) []byte
 	// OnStatus hears every change of state or reason, in order for each Server.
 	OnStatus func(mcpmux.ServerID, mcpmux.ServerStatus)
 	// Reopened hears of every new base connection, the first included: what was agreed on the one before
@@ -107,6 +114,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.Updated == nil {
 		cfg.Updated = func(mcpmux.ServerID, string, []byte) {}
+	}
+	if cfg.Notified == nil {
+		cfg.Notified = func(mcpmux.ServerID, string, []byte) {}
 	}
 	if cfg.OnStatus == nil {
 		cfg.OnStatus = func(mcpmux.ServerID, mcpmux.ServerStatus) {}

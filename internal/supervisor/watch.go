@@ -17,7 +17,10 @@ func (w *worker) listChanged(list []mcpmux.FeatureKind) {
 	if w.changed.Or(uint32(kinds(list))) == 0 {
 		w.post(func() {
 			w.pending |= kindSet(w.changed.Swap(0))
-			if !w.examining {
+			switch {
+			case w.conn == nil && w.resolved && w.retry == nil: // it came on another connection, the base one idles
+				w.connect()
+			case !w.examining:
 				w.listSoon()
 			}
 		})

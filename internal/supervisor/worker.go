@@ -141,15 +141,15 @@ func (w *worker) update(srv *mcpmux.Server, idle time.Duration) {
 		w.s.pool.Expect(w.id)
 	}
 	w.post(func() {
-		idleChanged := idle != w.idle
+		tuned := idle != w.idle || desired.MaxProcesses != w.srv.MaxProcesses
 		w.srv, w.idle = desired, idle
 		switch {
 		case stale:
 			w.startOver()
 			w.set(mcpmux.ServerStatus{State: mcpmux.StateConnecting, Attempts: 1})
 			w.resolve(nil)
-		case idleChanged && w.resolved:
-			w.target.IdleTimeout = idle
+		case tuned && w.resolved:
+			w.target.IdleTimeout, w.target.MaxProcesses = idle, desired.MaxProcesses
 			w.s.pool.Set(w.target)
 		}
 	})
@@ -217,7 +217,7 @@ func (w *worker) configure(spec backend.Spec, values []Value, err error) {
 	w.hide(values)
 	digest := spec.Digest()
 	same := w.resolved && digest == w.digest
-	w.target = pool.Target{Space: w.srv.Space, Server: w.id, Spec: spec, IdleTimeout: w.idle}
+	w.target = pool.Target{Space: w.srv.Space, Server: w.id, Spec: spec, IdleTimeout: w.idle, MaxProcesses: w.srv.MaxProcesses}
 	w.digest, w.resolved = digest, true
 	if !same {
 		w.lost()
