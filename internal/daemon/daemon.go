@@ -20,6 +20,7 @@ import (
 	"github.com/mcpmux/mcpmux/internal/secret"
 	"github.com/mcpmux/mcpmux/internal/store"
 	"github.com/mcpmux/mcpmux/internal/supervisor"
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 const (
@@ -170,6 +171,11 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		Log:      d.log,
 		Updated:  func(id mcpmux.ServerID, uri string, raw []byte) { d.gateway.Updated(id, uri, raw) },
 		Reopened: func(id mcpmux.ServerID) { d.gateway.Reopened(id) },
+		Notified: func(id mcpmux.ServerID, method string, raw []byte) { d.gateway.Notified(id, method, raw) },
+		Ask: func(ctx context.Context, id mcpmux.ServerID, scope string, req wire.Message) (wire.Message, error) {
+			return d.gateway.AskOwner(ctx, id, scope, req)
+		},
+		ClientInfo: func(scope string) []byte { return d.gateway.OwnerInfo(scope) },
 		OnStatus: func(id mcpmux.ServerID, st mcpmux.ServerStatus) { d.desk.serverStatus(id, st) },
 	})
 	if err != nil {
@@ -180,7 +186,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.front = &front{supervisor: d.super, log: d.log, changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
-		Record: d.ledger.record, Version: d.opt.Version, Log: d.log,
+		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.key.Derive("gateway state"),
 		Elicit: func(ctx context.Context, e mcpmux.Elicitation) ([]byte, bool) { return d.desk.elicit(ctx, e) },
 	})
 	if err != nil {

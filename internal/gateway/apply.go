@@ -15,6 +15,11 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 		callTimeout: st.SettingDuration(mcpmux.SettingPoolCallTimeout),
 		pageSize:    st.SettingInt(mcpmux.SettingGatewayPageSize),
 	}
+	for i := range st.Servers {
+		if st.Servers[i].Isolation == mcpmux.IsolationSession {
+			next.owned = append(next.owned, st.Servers[i].ID)
+		}
+	}
 	for _, k := range st.Keys {
 		next.keys[k.ID] = struct{}{}
 	}

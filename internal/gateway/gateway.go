@@ -67,6 +67,7 @@ type snapshot struct {
 	keys        map[mcpmux.KeyID]struct{}
 	callTimeout time.Duration
 	pageSize    int
+	owned       []mcpmux.ServerID // Servers with a connection for each session
 }
 
 // New returns a Gateway that shows nothing until the first Apply.

@@ -145,14 +145,16 @@ func instructions(refusal string, servers []*mcpmux.Server) string {
 }
 
 func (x *exchange) legacyNotification() {
-	if x.msg.Method == methodCancelled {
+	switch x.msg.Method {
+	case methodRootsChanged:
+		x.g.rootsChanged(x.sess, x.msg.Raw)
+	case methodCancelled:
 		var found [1]wire.Span
 		if err := wire.Find(x.msg.Raw, x.msg.Params, requestID, found[:]); err == nil && found[0].OK() {
 			x.sess.cancel(x.msg.Bytes(found[0]))
 		}
 	}
-	// notifications/initialized needs nothing. roots/list_changed concerns a connection that the session
-	// does not own. Unknown notifications are ignored, as JSON-RPC asks.
+	// notifications/initialized needs nothing. Unknown notifications are ignored, as JSON-RPC asks.
 	x.accepted()
 }
 
@@ -302,4 +304,5 @@ func (g *Gateway) endSession(s *session) {
 	g.sessions.remove(s)
 	g.hub.forget(s)
 	s.close()
+	g.disown(s)
 }

@@ -154,6 +154,34 @@ func (g *Gateway) AskOwner(ctx context.Context, server mcpmux.ServerID, scope st
 	return wire.Parse(wire.NewResult(answer.Bytes(answer.ID), protocol.WithRelatedTask(answer.Bytes(answer.Result), task)))
 }
 
+// OwnerInfo is what the client whose connections have this scope says of itself, nil where that is not known.
+func (g *Gateway) OwnerInfo(scope string) []byte {
+	if s := g.sessionOf(backend.ParseScope(scope).Owner); s != nil {
+		return s.clientInfo
+	}
+	return nil
+}
+
+// rootsChanged passes a client's news of its roots on to the Servers whose connections are its own.
+func (g *Gateway) rootsChanged(s *session, raw []byte) {
+	mine := ofOwner(s.owner())
+	for _, id := range g.current.Load().owned {
+		g.cfg.Pool.Each(id, mine, func(c *backend.Conn) { c.Tell(raw) })
+	}
+}
+
+// disown ends the connections that a session had to itself.
+func (g *Gateway) disown(s *session) {
+	mine := ofOwner(s.owner())
+	for _, id := range g.current.Load().owned {
+		g.cfg.Pool.EndScope(id, mine)
+	}
+}
+
+func ofOwner(owner string) func(scope string) bool {
+	return func(scope string) bool { return backend.ParseScope(scope).Owner == owner }
+}
+
 // sessionOf is the session that owns connections of this name.
 func (g *Gateway) sessionOf(owner string) *session {
 	for _, s := range g.sessions.all() {

@@ -27,6 +27,7 @@ const (
 	methodResourcesChanged = "notifications/resources/list_changed"
 	methodUpdated          = "notifications/resources/updated"
 	methodCancelled        = "notifications/cancelled"
+	methodRootsChanged     = "notifications/roots/list_changed"
 	methodMessage          = "notifications/message"
 	methodProgress         = "notifications/progress"
 	methodTaskStatus       = "notifications/tasks/status" // MCP 2025-11-25

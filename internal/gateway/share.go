@@ -70,9 +70,13 @@ func (x *exchange) acquire(ctx context.Context, s *mcpmux.Server) (*pool.Lease[*
 	}
 	w := x.wants(s)
 	scope := w.scope.String()
-	lease, err := x.g.cfg.Pool.Acquire(ctx, s.ID, scope, w.exclusive || w.once)
+	if w.once {
+		lease, err := x.g.cfg.Pool.AcquireOnce(ctx, s.ID, scope)
+		return lease, true, err
+	}
+	lease, err := x.g.cfg.Pool.Acquire(ctx, s.ID, scope, w.exclusive)
 	if err != nil || !x.needsAlone(w, s, lease.Conn) {
-		return lease, w.exclusive || w.once, err
+		return lease, w.exclusive, err
 	}
 	lease.Release()
 	lease, err = x.g.cfg.Pool.Acquire(ctx, s.ID, scope, true)
@@ -82,5 +86,5 @@ func (x *exchange) acquire(ctx context.Context, s *mcpmux.Server) (*pool.Lease[*
 // needsAlone says whether the call must hold a connection alone that it was given to share.
 func (x *exchange) needsAlone(w want, s *mcpmux.Server, c *backend.Conn) bool {
 	asks := s.About != nil && s.About.Interactive
-	return asks && !w.exclusive && !w.once && w.scope.Owner == "" && w.scope.Profile != "" && !c.Modern() && !c.Streams()
+	return asks && !w.exclusive && w.scope.Owner == "" && w.scope.Profile != "" && !c.Modern() && !c.Streams()
 }
