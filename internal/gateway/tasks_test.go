@@ -3,15 +3,20 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/protocol"
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 // coreServer is a server of 2025-11-25 whose tools needs_task and may_task run as core tasks. Ids are task-1,
@@ -508,4 +513,121 @@ func TestTaskExtension_ChangesReachOnlyTheStreamsThatNamedTheirOwnTask(t *testin
 	if plain.status != http.StatusBadRequest || !strings.Contains(plain.body, `-32021`) || !strings.Contains(plain.body, `"io.modelcontextprotocol/tasks"`) {
 		t.Errorf("without the extension: %d %s", plain.status, plain.body)
 	}
+}
+
+const statusOfOne = `{"jsonrpc":"2.0","method":"notifications/tasks/status","params":{"taskId":"task-1","status":"completed","ttl":60000}}`
+
+func TestTasks_AChangeReachesTheSessionThatMadeTheTask(t *testing.T) {
+	r, _, _ := coreRig(t, nil)
+	maker, other := r.open("c", "/mcp", `{}`), r.open("c", "/mcp", `{}`)
+	id := r.create("c", maker, "be_needs_task")
+	r.create("c", other, "two_needs_task")
+	mine, theirs := r.events("GET", "/mcp", "c", "", maker), r.events("GET", "/mcp", "c", "", other)
+	r.gw.Notified("v", "notifications/tasks/status", []byte(statusOfOne))
+	if got := mine.next(); !strings.Contains(got, `"taskId":"`+id+`","status":"completed"`) {
+		t.Errorf("heard %s", got)
+	}
+	r.gw.Notified("v", "notifications/tasks/status", []byte(strings.Replace(statusOfOne, "task-1", "task-9", 1)))
+	r.gw.Drain()
+	if got := theirs.next() + mine.next(); got != "" {
+		t.Errorf("heard of what is not theirs: %s", got)
+	}
+}
+
+func TestTasks_AChangeThatCouldBeOfTwoTasksReachesNobody(t *testing.T) {
+	r, _, _ := coreRig(t, nil)
+	session := r.open("c", "/mcp", `{}`)
+	r.create("c", session, "be_needs_task")
+	stream := r.events("GET", "/mcp", "c", "", session)
+	r.gw.tasks.remember(&knownTask{text: "another", server: "v", own: "task-1", scope: "owner=x ", sess: newSession(Identity{Client: "d"}, "", "2025-11-25", protocol.Capabilities{})}, 0, true)
+	r.gw.Notified("v", "notifications/tasks/status", []byte(statusOfOne))
+	r.gw.Drain()
+	if got := stream.next(); got != "" {
+		t.Errorf("heard %s", got)
+	}
+}
+
+func TestTasks_AQuestionOutsideOfCallsGoesToTheSessionThatMadeTheTask(t *testing.T) {
+	r, _, _ := coreRig(t, nil)
+	session := r.open("c", "/mcp", canElicit)
+	id := r.create("c", session, "be_needs_task")
+	req, err := wire.Parse([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"who?","requestedSchema":{},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"task-1"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := r.events("GET", "/mcp", "c", "", session)
+	if _, err := r.gw.AskOwner(t.Context(), "w", "", req); !errors.Is(err, errNoOwner) {
+		t.Errorf("the question of another server: %v", err)
+	}
+	done := make(chan string, 1)
+	go func() {
+		answer, err := r.gw.AskOwner(t.Context(), "v", "", req)
+		if err != nil {
+			t.Error(err)
+		}
+		done <- string(answer.Raw)
+	}()
+	question := stream.next()
+	if !strings.Contains(question, `{"taskId":"`+id+`"}`) {
+		t.Fatalf("question %s", question)
+	}
+	r.reply("c", session, question, ada)
+	if got := <-done; !strings.Contains(got, "Ada") || !strings.Contains(got, `{"taskId":"task-1"}`) {
+		t.Errorf("answer %s", got)
+	}
+}
+
+func TestTasks_TheOneThatNobodyUsedForLongestMakesRoom(t *testing.T) {
+	r, _, _ := coreRig(t, nil)
+	made := func(n int) string { return "t" + strconv.Itoa(n) }
+	for n := range maxTasks {
+		r.gw.tasks.remember(&knownTask{text: made(n), server: "v", own: made(n)}, time.Hour, n > 8)
+	}
+	if r.gw.tasks.find(made(0)) == nil {
+		t.Error("the first is forgotten too early")
+	}
+	r.gw.tasks.remember(&knownTask{text: "last", server: "v", own: "last"}, time.Hour, true)
+	if r.gw.tasks.find(made(0)) == nil || r.gw.tasks.find(made(1)) != nil || r.gw.tasks.find("last") == nil {
+		t.Error("the wrong one made room")
+	}
+	if n := r.gw.tasks.order.Len(); n != maxTasks {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+func FuzzTaskID_IsReadByItsClientAlone(f *testing.F) {
+	f.Add("task-1", "c1AAAA.task-1")
+	f.Add("job 1\x00é", "m1~")
+	tasks := newTasks([]byte("key"), nil)
+	servers := []*mcpmux.Server{{ID: "v"}, {ID: "w"}}
+	f.Fuzz(func(t *testing.T, own, text string) {
+		if own == "" {
+			return
+		}
+		for _, modern := range []bool{false, true} {
+			id := taskID{modern, "w", scopeKey("x"), own}
+			shown := tasks.text("c", id)
+			if s, got, ok := tasks.read(shown, "c", modern, servers); !ok || s.ID != "w" || got != id {
+				t.Errorf("%q was shown as %q and read as %+v %v", own, shown, got, ok)
+			}
+			if strings.IndexFunc(shown, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+				t.Errorf("%q is shown as %q", own, shown)
+			}
+			for name, ok := range map[string]bool{
+				"another client":  taskRead(tasks, shown, "d", modern, servers),
+				"the other era":   taskRead(tasks, shown, "c", !modern, servers),
+				"a hidden server": taskRead(tasks, shown, "c", modern, servers[:1]),
+				"made up":         taskRead(tasks, text, "c", modern, servers),
+			} {
+				if ok {
+					t.Errorf("%s: %q was read", name, shown)
+				}
+			}
+		}
+	})
+}
+
+func taskRead(t *tasks, text string, client mcpmux.ClientID, modern bool, servers []*mcpmux.Server) bool {
+	_, _, ok := t.read(text, client, modern, servers)
+	return ok
 }
