@@ -69,6 +69,9 @@ func (x *exchange) acquire(ctx context.Context, s *mcpmux.Server) (*pool.Lease[*
 		return x.acquireTask(ctx, s)
 	}
 	w := x.wants(s)
+	if (w.exclusive || w.once) && x.makesTasks(s) {
+		w = want{scope: backend.Scope{Legacy: w.scope.Legacy, Owner: x.owner(), Profile: declared(x.caps.OwnerProfile())}}
+	}
 	scope := w.scope.String()
 	if w.once {
 		lease, err := x.g.cfg.Pool.AcquireOnce(ctx, s.ID, scope)

@@ -322,6 +322,12 @@ func (x *exchange) usesTasks() bool {
 	return x.task.OK()
 }
 
+// makesTasks says whether what the Server makes of the request may outlive it, as a task. Such a call is given a
+// connection of its client's own where it would be given one just for as long as it lasts.
+func (x *exchange) makesTasks(s *mcpmux.Server) bool {
+	return x.usesTasks() && (!x.modern || s.About.Modern())
+}
+
 // shown is a result, or params, of the Server with ids that the client knows.
 func (s *sink) shown(raw []byte, obj wire.Span) []wire.Edit {
 	var edits []wire.Edit

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -146,6 +147,7 @@ func coreRig(t *testing.T, change func(*Config)) (*rig, *coreServer, *coreServer
 		"v": {Alias: "be", Transport: mcpmux.TransportHTTP, URL: one.url, Version: "2025-11-25"},
 		"w": {Alias: "two", Transport: mcpmux.TransportHTTP, URL: two.url, Version: "2025-11-25"},
 	}, change)
+	r.state = st
 	return r, one, two
 }
 
@@ -630,4 +632,27 @@ func FuzzTaskID_IsReadByItsClientAlone(f *testing.F) {
 func taskRead(t *tasks, text string, client mcpmux.ClientID, modern bool, servers []*mcpmux.Server) bool {
 	_, _, ok := t.read(text, client, modern, servers)
 	return ok
+}
+
+func TestTasks_OfAServerWhoseConnectionsAreHeldAloneLiveOnOneOfTheClientsOwn(t *testing.T) {
+	for name, isolation := range map[string]mcpmux.Isolation{"auto": mcpmux.IsolationAuto, "none": mcpmux.IsolationNone} {
+		r, one, _ := coreRig(t, nil)
+		st := *r.state
+		st.Revision++
+		st.Servers = slices.Clone(st.Servers)
+		about := *st.Servers[0].About
+		about.Interactive = true
+		st.Servers[0].About, st.Servers[0].Isolation = &about, isolation
+		st.Servers[0].Definition.Transport = mcpmux.TransportStdio // as one would be treated
+		r.gw.Apply(&st)
+		session := r.open("c", "/mcp", canElicit)
+		id := r.create("c", session, "be_needs_task")
+		k := r.gw.tasks.find(id)
+		if k == nil || !strings.HasPrefix(backend.ParseScope(k.scope).Owner, "session:") {
+			t.Errorf("%s: remembered %+v", name, k)
+		}
+		if got := r.task("c", session, "tasks/get", id); !strings.Contains(got.body, id) || one.saw("initialize") != 1 {
+			t.Errorf("%s: %s, heard %v", name, got.body, one.heard)
+		}
+	}
 }
