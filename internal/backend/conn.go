@@ -88,6 +88,11 @@ type Call struct {
 	Lacking func(method string, params []byte)
 	// Exclusive says that the caller has the connection to itself.
 	Exclusive bool
+	// After is the call that made the task whose result this one waits for, nil where there is none: its progress
+	// token is good for the life of the task (MCP 2025-11-25 basic/utilities/tasks §Task Progress Notifications).
+	After *Call
+
+	id int64 // of the last request that was sent for it; guarded by Conn.mu
 }
 
 // pendingCall is a request in flight.
@@ -220,6 +225,9 @@ func (c *Conn) register(ctx context.Context, call *Call, method, name string) (*
 		return nil, nil, closedBy(c.err)
 	}
 	c.pending[p.id] = p
+	if call != nil {
+		call.id = p.id
+	}
 	return p, func() {
 		cancel()
 		c.mu.Lock()

@@ -133,12 +133,32 @@ func (c *Conn) progress(m wire.Message) {
 	}
 	c.mu.Lock()
 	p := c.pending[id]
+	if p == nil {
+		p = c.heirLocked(id)
+	}
 	c.mu.Unlock()
-	if p == nil || p.call == nil || !p.call.Token.OK() {
+	if p == nil || p.call == nil {
 		return
 	}
-	token := p.call.Message.Bytes(p.call.Token)
+	call := p.call
+	if p.id != id {
+		call = call.After
+	}
+	if !call.Token.OK() {
+		return
+	}
+	token := call.Message.Bytes(call.Token)
 	p.notify(wire.Splice(nil, m.Raw, []wire.Edit{{Span: span, Text: token}}))
+}
+
+// heirLocked is the request in flight that waits for the task which an earlier one made.
+func (c *Conn) heirLocked(id int64) *pendingCall {
+	for _, p := range c.pending {
+		if p.call != nil && p.call.After != nil && p.call.After.id == id {
+			return p
+		}
+	}
+	return nil
 }
 
 // logMessage goes to the call it provably belongs to, and to the Server's own log in any case.

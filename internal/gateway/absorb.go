@@ -37,11 +37,14 @@ func (s *sink) absorb(ctx context.Context, call *backend.Call) (wire.Message, er
 	}
 	defer s.g.tasks.absorb(s, id)()
 	params := append(append([]byte(`{"taskId":`), wire.Quote(id)...), '}')
-	if call.Message, err = wire.Parse(wire.NewRequest(0, "tasks/result", params)); err != nil {
+	msg, err := wire.Parse(wire.NewRequest(0, "tasks/result", params))
+	if err != nil {
 		return answer, err
 	}
-	call.Token, call.Name = wire.Span{}, id
-	answer, err = s.conn.Call(ctx, call)
+	answer, err = s.conn.Call(ctx, &backend.Call{
+		Message: msg, Name: id, After: call,
+		Caps: call.Caps, Elicits: call.Elicits, Sink: s, Lacking: call.Lacking, Exclusive: call.Exclusive,
+	})
 	if ctx.Err() != nil {
 		s.cancelTask(ctx, params)
 	}

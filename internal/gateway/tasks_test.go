@@ -31,6 +31,7 @@ type coreServer struct {
 	made    int
 	heard   []string
 	answers chan string
+	token   json.RawMessage // of the last call that had one
 }
 
 const coreTools = `{"name":"needs_task","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}`
@@ -55,6 +56,7 @@ func (c *coreServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Params struct {
 			Name, TaskID string
 			Task         json.RawMessage
+			Meta         struct{ ProgressToken json.RawMessage } `json:"_meta"`
 		}
 	}
 	if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
@@ -62,6 +64,10 @@ func (c *coreServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Lock()
 	c.heard = append(c.heard, strings.TrimSpace(m.Method+" "+m.Params.TaskID))
+	if m.Params.Meta.ProgressToken != nil {
+		c.token = m.Params.Meta.ProgressToken
+	}
+	token := c.token
 	c.mu.Unlock()
 	switch {
 	case m.Method == "":
@@ -70,7 +76,7 @@ func (c *coreServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case m.ID == nil:
 		w.WriteHeader(http.StatusAccepted)
 	case m.Method == "tasks/result":
-		c.result(r.Context(), w, m.ID, m.Params.TaskID)
+		c.result(r.Context(), w, m.ID, m.Params.TaskID, token)
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,%s}`, m.ID, c.answer(m.Method, m.Params.TaskID, m.Params.Task))
@@ -103,10 +109,14 @@ func (c *coreServer) answer(method, task string, wanted json.RawMessage) string 
 
 const coreCapabilities = `{"tools":{},"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}},"experimental":{"x":{"n":1.0}}}`
 
-// result asks for a name on the stream and answers with what it was told.
-func (c *coreServer) result(ctx context.Context, w http.ResponseWriter, id json.RawMessage, task string) {
+// result asks for a name on the stream and answers with what it was told; before, it tells of progress, where the
+// call that made the task had a token.
+func (c *coreServer) result(ctx context.Context, w http.ResponseWriter, id json.RawMessage, task string, token json.RawMessage) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	related := `"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"` + task + `"}}`
+	if token != nil {
+		_, _ = fmt.Fprintf(w, "data: %s\n\n", `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":`+string(token)+`,"progress":1,`+related+`}}`)
+	}
 	_, _ = fmt.Fprintf(w, "data: %s\n\n", `{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"who?","requestedSchema":{"type":"object","properties":{"name":{"type":"string"}}},`+related+`}}`)
 	_ = http.NewResponseController(w).Flush()
 	select {
@@ -257,7 +267,10 @@ func (r *rig) reply(client, session, question, result string) {
 func TestAbsorb_AnOlderClientCallsAToolThatNeedsATask(t *testing.T) {
 	r, one, _ := coreRig(t, nil)
 	session := r.open("c", "/mcp", canElicit)
-	s := r.events("POST", "/mcp", "c", callBody("9", "be_needs_task", "{}", ""), session)
+	s := r.events("POST", "/mcp", "c", callBody("9", "be_needs_task", "{}", `{"progressToken":"mine"}`), session)
+	if got := s.next(); got != `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"mine","progress":1}}` {
+		t.Errorf("progress %s", got)
+	}
 	question := s.next()
 	if !strings.Contains(question, "elicitation/create") || strings.Contains(question, "related-task") {
 		t.Fatalf("question %s", question)
