@@ -113,7 +113,9 @@ func TestFidelity_WhatNeedsNoConversionArrivesByteForByte(t *testing.T) {
 				continue
 			}
 			raw := answer.Messages[0]
-			var got struct{ Result struct{ Seen, Back json.RawMessage } }
+			var got struct {
+				Result struct{ Seen, Back json.RawMessage }
+			}
 			if err := json.Unmarshal(raw, &got); err != nil {
 				t.Errorf("%s, %s: %v", era.name, name, err)
 				continue

@@ -90,9 +90,9 @@ type Options struct {
 	// ClientInfo is the Implementation object of the gateway, or of the client whose connection it is.
 	ClientInfo []byte
 	// Owned says that all calls are of one client: then a question belongs to the oldest that can be asked in.
-	Owned bool
-	Events     Events
-	Log        *slog.Logger
+	Owned  bool
+	Events Events
+	Log    *slog.Logger
 	// Transport is shared by all HTTP connections; see NewTransport.
 	Transport *http.Transport
 	// MaxMessage bounds one message of a Server in bytes; 0 means 16 MiB.

@@ -34,7 +34,7 @@ func (s *Supervisor) events(id mcpmux.ServerID, scope string) backend.Events {
 			}
 		},
 		Notified: func(method string, raw []byte) { s.cfg.Notified(id, method, raw) },
-		Updated: func(uri string, notification []byte) { s.cfg.Updated(id, uri, notification) },
+		Updated:  func(uri string, notification []byte) { s.cfg.Updated(id, uri, notification) },
 		Log: func(level, logger string, raw []byte) {
 			s.note(id, SourceServer, level, logText(logger, raw))
 		},
@@ -46,7 +46,9 @@ func (s *Supervisor) events(id mcpmux.ServerID, scope string) backend.Events {
 		},
 	}
 	if s.cfg.Ask != nil && owned(scope) {
-		e.Ask = func(ctx context.Context, req wire.Message) (wire.Message, error) { return s.cfg.Ask(ctx, id, scope, req) }
+		e.Ask = func(ctx context.Context, req wire.Message) (wire.Message, error) {
+			return s.cfg.Ask(ctx, id, scope, req)
+		}
 	}
 	return e
 }
