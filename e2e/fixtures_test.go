@@ -103,7 +103,7 @@ func toolNames(t *testing.T, result json.RawMessage) []string {
 }
 
 // TestReferenceServers_AreUsedThroughOneAddress installs the reference servers of the protocol, as a user
-// would, lists their tools in both eras, and calls a tool of each in the era that they speak.
+// would, lists their tools in both eras, and calls a tool of each in both: they speak the older one.
 func TestReferenceServers_AreUsedThroughOneAddress(t *testing.T) {
 	d := Start(t, Options{})
 	files := t.TempDir()
@@ -125,8 +125,8 @@ func TestReferenceServers_AreUsedThroughOneAddress(t *testing.T) {
 		{"files_read_text_file", string(path), "hello from a file"},
 		{"memory_read_graph", `{}`, "entities"},
 	}
-	m := d.MCP(key)
-	modern := toolNames(t, m.Modern("tools/list", `{}`, "", `{}`).Result(t))
+	m, stranger := d.MCP(key), d.MCP(key)
+	modern := toolNames(t, stranger.Modern("tools/list", `{}`, "", `{}`).Result(t))
 	m.Open(`{}`)
 	legacy := toolNames(t, m.Legacy("tools/list", `{}`).Result(t))
 	if !slices.Equal(modern, legacy) {
@@ -137,8 +137,11 @@ func TestReferenceServers_AreUsedThroughOneAddress(t *testing.T) {
 			t.Errorf("tools/list lacks %s: %v", call.name, legacy)
 		}
 		got := m.Legacy("tools/call", `{"name":"`+call.name+`","arguments":`+call.args+`}`).Result(t)
-		if !strings.Contains(string(got), call.want) {
-			t.Errorf("%s: got %s", call.name, got)
+		stateless := stranger.Modern("tools/call", `{"name":"`+call.name+`","arguments":`+call.args+`}`, call.name, `{}`).Result(t)
+		for _, result := range []json.RawMessage{got, stateless} {
+			if !strings.Contains(string(result), call.want) {
+				t.Errorf("%s: got %s", call.name, result)
+			}
 		}
 	}
 	if status := m.Close(); status/100 != 2 {
