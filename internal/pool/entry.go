@@ -47,9 +47,15 @@ func (p *Pool[C]) dialLocked(s *server[C], l *line[C]) {
 		gone:   make(chan struct{}),
 	}
 	l.entries = append(l.entries, e)
+	if l.once {
+		s.onces++
+	}
 	p.tasks.Go(func() {
 		defer close(e.gone)
 		p.live(ctx, s, e, t)
+		if l.once {
+			p.onceGone(s)
+		}
 	})
 }
 
@@ -100,10 +106,7 @@ func (p *Pool[C]) dialFailed(s *server[C], e *entry[C], err error) {
 	p.mu.Lock()
 	current := e.state == dialling
 	if current {
-		var queue []*waiter[C]
-		if len(e.line.entries) == 1 { // nobody else will serve those who wait
-			queue, e.line.queue = e.line.queue, nil
-		}
+		queue := e.line.failLocked()
 		p.endLocked(s, e, err)
 		p.mu.Unlock()
 		// The Observer hears of it before those who wait do, so that their next try meets its verdict.
@@ -132,7 +135,7 @@ func (e *entry[C]) takeLocked(exclusive bool) {
 func (p *Pool[C]) restLocked(s *server[C], e *entry[C]) {
 	switch {
 	case e.leases > 0 || e.state != live:
-	case e.drain:
+	case e.drain || e.line.once: // who it was dialled for has gone
 		p.endLocked(s, e, nil)
 	default:
 		p.armIfNoneLocked(s, e)
@@ -142,7 +145,7 @@ func (p *Pool[C]) restLocked(s *server[C], e *entry[C]) {
 // drainLocked takes a line out of use: nobody new gets its connections, and they end with their last lease. Who
 // waits starts over; a dial is of no more use and is cancelled.
 func (p *Pool[C]) drainLocked(s *server[C], l *line[C]) {
-	delete(s.lines, l.lineKey)
+	s.dropLocked(l)
 	l.dismiss()
 	for _, e := range slices.Clone(l.entries) {
 		if e.state == dialling {

@@ -44,17 +44,18 @@ func (l *Lease[C]) Key() Key { return l.entry.key }
 //
 // Its errors are what Refuse was given, what the dial said, or what ended ctx.
 func (p *Pool[C]) Acquire(ctx context.Context, id mcpmux.ServerID, scope string, exclusive bool) (*Lease[C], error) {
-	return p.acquire(ctx, id, lineKey{scope: scope}, exclusive)
+	return p.acquire(ctx, id, scope, false, exclusive)
 }
 
-// AcquireOnce leases a connection that is dialled for this lease and ends with it.
+// AcquireOnce leases a connection that is dialled for this lease and ends with it. Of such a Server has so many
+// at a time, whatever their scopes (see mostOnce); who comes later waits.
 func (p *Pool[C]) AcquireOnce(ctx context.Context, id mcpmux.ServerID, scope string) (*Lease[C], error) {
-	return p.acquire(ctx, id, lineKey{scope: scope, once: true}, true)
+	return p.acquire(ctx, id, scope, true, true)
 }
 
-func (p *Pool[C]) acquire(ctx context.Context, id mcpmux.ServerID, key lineKey, exclusive bool) (*Lease[C], error) {
+func (p *Pool[C]) acquire(ctx context.Context, id mcpmux.ServerID, scope string, once, exclusive bool) (*Lease[C], error) {
 	for {
-		s, l, e, w, err := p.enter(id, key, exclusive)
+		s, l, e, w, err := p.enter(id, scope, once, exclusive)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +82,7 @@ func (p *Pool[C]) acquire(ctx context.Context, id mcpmux.ServerID, key lineKey, 
 
 // enter takes a lease on e at once where that is possible, else a place w in line: for a connection of l, or,
 // where l is nil, for the configuration.
-func (p *Pool[C]) enter(id mcpmux.ServerID, key lineKey, exclusive bool) (s *server[C], l *line[C], e *entry[C], w *waiter[C], err error) {
+func (p *Pool[C]) enter(id mcpmux.ServerID, scope string, once, exclusive bool) (s *server[C], l *line[C], e *entry[C], w *waiter[C], err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s = p.servers[id]
@@ -95,11 +96,7 @@ func (p *Pool[C]) enter(id mcpmux.ServerID, key lineKey, exclusive bool) (s *ser
 	case s == nil || !s.set:
 		return nil, nil, nil, nil, errNotRunning
 	}
-	l = s.lines[key]
-	if l == nil {
-		l = &line[C]{lineKey: key}
-		s.lines[key] = l
-	}
+	l = s.lineLocked(scope, once)
 	if len(l.queue) == 0 {
 		if e = l.freeLocked(exclusive); e != nil {
 			e.takeLocked(exclusive)

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -158,5 +159,138 @@ func TestPool_EndScopeEndsWhatMatchesAfterItsLastLease(t *testing.T) {
 		if seen != 1 {
 			t.Errorf("%d connections are live", seen)
 		}
+	})
+}
+
+func TestPool_AFailedDialBesideALiveConnectionIsNotTriedAgainAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.takes = time.Millisecond
+		b.Set(target("one", 0))
+		first := b.alone(t, "p")
+		only := errors.New("only one of me at a time")
+		b.fail.Store(&only)
+		got := make(chan *Lease[*link])
+		wait := func() { got <- b.alone(t, "p") }
+		go wait()
+		<-time.After(failurePause / 2)
+		go wait() // One more who comes is no reason to try again either.
+		<-time.After(failurePause / 4)
+		if n := b.dials.Load(); n != 2 {
+			t.Errorf("%d dials, want one beside the first", n)
+		}
+		first.Release()
+		l := <-got
+		if l.Conn != first.Conn {
+			t.Error("who waits was not served by the connection that lives")
+		}
+		l.Release()
+		<-got
+	})
+}
+
+func TestPool_AFailedDialForOneLeaseAnswersItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.Set(target("one", 0))
+		if _, err := b.AcquireOnce(t.Context(), "s", "p"); err != nil {
+			t.Fatal(err)
+		}
+		refused := errors.New("connection refused")
+		b.fail.Store(&refused)
+		began := time.Now()
+		if _, err := b.AcquireOnce(t.Context(), "s", "p"); !errors.Is(err, refused) || time.Since(began) != b.takes {
+			t.Errorf("err = %v after %s", err, time.Since(began))
+		}
+		if n := b.dials.Load(); n != 2 {
+			t.Errorf("%d dials, want 2", n)
+		}
+	})
+}
+
+func TestPool_ConnectionsForOneLeaseAreBoundedUntilTheirProcessesAreGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.closes = time.Minute
+		one := target("one", 0)
+		one.MaxProcesses = 1
+		b.Set(one)
+		var leases []*Lease[*link]
+		for i := range minOnce {
+			l, err := b.AcquireOnce(t.Context(), "s", []string{"p", "q"}[i%2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			leases = append(leases, l)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := b.AcquireOnce(ctx, "s", "p"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("one more than the bound: %v", err)
+		}
+		began := time.Now()
+		leases[1].Release() // Of scope q; the next is of another that nobody uses.
+		l, err := b.AcquireOnce(t.Context(), "s", "r")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(began); d != b.closes+b.takes {
+			t.Errorf("served after %s, want when the process was gone", d)
+		}
+		b.Set(target("one", 0)) // A higher limit.
+		if _, err := b.AcquireOnce(t.Context(), "s", "r"); err != nil {
+			t.Error(err)
+		}
+		l.Release()
+	})
+}
+
+func TestPool_AConnectionForOneLeaseEndsWithoutIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.Set(target("one", 0))
+		ctx, cancel := context.WithTimeout(t.Context(), b.takes/2)
+		defer cancel()
+		if _, err := b.AcquireOnce(ctx, "s", "p"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("err = %v", err)
+		}
+		<-time.After(b.takes)
+		synctest.Wait()
+		if n, _ := b.Count("s"); n != 0 {
+			t.Errorf("%d connections that were dialled for nobody", n)
+		}
+		if n := len(b.servers["s"].single); n != 0 {
+			t.Errorf("%d lines without anybody", n)
+		}
+	})
+}
+
+func TestPool_AReplacedConfigurationEndsConnectionsHeldAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.Set(target("old", 0))
+		first, second := b.alone(t, "p"), b.alone(t, "p")
+		once, err := b.AcquireOnce(t.Context(), "s", "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Set(target("new", 0))
+		if fresh := b.alone(t, "p"); fresh.Conn.target.Spec.Command != "new" {
+			t.Error("got the old configuration")
+		}
+		if n, _ := b.Count("s"); n != 4 {
+			t.Errorf("%d connections, want those that drain too", n)
+		}
+		for _, l := range []*Lease[*link]{first, second, once} {
+			if l.Conn.dead() {
+				t.Error("a connection ended under its lease")
+			}
+			l.Release()
+		}
+		synctest.Wait()
+		if n, _ := b.Count("s"); n != 1 {
+			t.Errorf("%d connections, want the new one", n)
+		}
+		<-b.Remove("s")
 	})
 }

@@ -45,22 +45,26 @@ type Target struct {
 }
 
 // most is how many connections a scope may have. Who shares one needs no other.
-func (t *Target) most(l lineKey) int {
+func (t *Target) most(scope string) int {
+	switch {
+	case scope == "":
+		return 1
+	case t.MaxProcesses > 0:
+		return t.MaxProcesses
+	}
+	return mcpmux.DefaultMaxProcesses
+}
+
+// mostOnce is how many connections that serve one lease each the Server may have.
+func (t *Target) mostOnce() int {
 	n := t.MaxProcesses
 	if n <= 0 {
 		n = mcpmux.DefaultMaxProcesses
 	}
-	switch {
-	case l.once:
-		return max(onceFactor*n, minOnce)
-	case l.scope == "":
-		return 1
-	}
-	return n
+	return max(onceFactor*n, minOnce)
 }
 
-// Bounds of connections that serve one lease each: so many times MaxProcesses for each scope, and at least so
-// many.
+// Bounds of connections that serve one lease each: so many times MaxProcesses, and at least so many.
 const (
 	onceFactor = 4
 	minOnce    = 8
@@ -101,7 +105,9 @@ type server[C Conn] struct {
 	refused error // what Acquire answers instead
 	// expected is not nil while a new configuration is on its way; it is closed when Acquire should look again.
 	expected chan struct{}
-	lines    map[lineKey]*line[C]
+	lines    map[string]*line[C] // by scope
+	single   map[string]*line[C] // by scope, those for single leases
+	onces    int                 // connections for single leases whose processes are not gone
 	draining map[*entry[C]]struct{}
 }
 
@@ -136,7 +142,7 @@ func (p *Pool[C]) Set(t Target) {
 	same := s.set && s.digest == digest && s.target.Space == t.Space
 	s.target, s.digest, s.set = t, digest, true
 	s.expectedLocked()
-	for _, l := range s.lines {
+	for _, l := range s.allLocked() {
 		if !same {
 			p.drainLocked(s, l)
 			continue
@@ -224,7 +230,7 @@ func (p *Pool[C]) Hold(id mcpmux.ServerID) (release func()) {
 
 // base is the base connection of a Server, if there is one.
 func (s *server[C]) base() []*entry[C] {
-	if l := s.lines[lineKey{}]; l != nil {
+	if l := s.lines[""]; l != nil {
 		return l.entries
 	}
 	return nil
@@ -238,7 +244,7 @@ func (p *Pool[C]) Discard(key Key, conn C, why error) {
 	if s == nil {
 		return
 	}
-	for _, l := range s.lines {
+	for _, l := range s.allLocked() {
 		for _, e := range l.entries {
 			if l.scope == key.Scope && e.state == live && any(e.conn) == any(conn) {
 				p.endLocked(s, e, why)
@@ -257,7 +263,7 @@ func (p *Pool[C]) EndScope(id mcpmux.ServerID, match func(scope string) bool) {
 	if s == nil {
 		return
 	}
-	for _, l := range s.lines {
+	for _, l := range s.allLocked() {
 		if match(l.scope) {
 			p.drainLocked(s, l)
 		}
@@ -269,7 +275,7 @@ func (p *Pool[C]) Each(id mcpmux.ServerID, match func(scope string) bool, f func
 	p.mu.Lock()
 	var found []C
 	if s := p.servers[id]; s != nil {
-		for _, l := range s.lines {
+		for _, l := range s.allLocked() {
 			for _, e := range l.entries {
 				if match(l.scope) && e.state == live {
 					found = append(found, e.conn)
@@ -300,13 +306,7 @@ func (p *Pool[C]) Count(id mcpmux.ServerID) (connections, pid int) {
 			pid = e.conn.PID()
 		}
 	}
-	for _, e := range s.base() {
-		count(e)
-	}
-	for key, l := range s.lines {
-		if key == (lineKey{}) {
-			continue
-		}
+	for _, l := range s.allLocked() {
 		for _, e := range l.entries {
 			count(e)
 		}
@@ -332,7 +332,7 @@ func (p *Pool[C]) Close() {
 func (p *Pool[C]) serverLocked(id mcpmux.ServerID) *server[C] {
 	s := p.servers[id]
 	if s == nil {
-		s = &server[C]{lines: make(map[lineKey]*line[C]), draining: make(map[*entry[C]]struct{})}
+		s = &server[C]{lines: make(map[string]*line[C]), single: make(map[string]*line[C]), draining: make(map[*entry[C]]struct{})}
 		p.servers[id] = s
 	}
 	return s
@@ -351,7 +351,7 @@ func (s *server[C]) expectedLocked() {
 func (p *Pool[C]) endAllLocked(s *server[C]) []*entry[C] {
 	s.expectedLocked()
 	var ends []*entry[C]
-	for _, l := range s.lines {
+	for _, l := range s.allLocked() {
 		ends = append(ends, l.entries...)
 		l.dismiss()
 	}

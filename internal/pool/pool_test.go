@@ -24,6 +24,7 @@ type link struct {
 	pid      int
 	inFlight atomic.Int64
 	spoiled  atomic.Bool
+	closes   time.Duration // how long its process takes to end
 	once     sync.Once
 	done     chan struct{}
 	err      error
@@ -34,7 +35,7 @@ func (l *link) Err() error            { return l.err }
 func (l *link) PID() int              { return l.pid }
 func (l *link) InFlight() int         { return int(l.inFlight.Load()) }
 func (l *link) Spoiled() bool         { return l.spoiled.Load() }
-func (l *link) Close() error          { l.die(nil); return nil }
+func (l *link) Close() error          { l.die(nil); <-time.After(l.closes); return nil }
 func (l *link) die(err error)         { l.once.Do(func() { l.err = err; close(l.done) }) }
 func (l *link) dead() bool {
 	select {
@@ -51,6 +52,7 @@ type bench struct {
 	dials  atomic.Int64
 	fail   atomic.Pointer[error]
 	takes  time.Duration
+	closes time.Duration
 	closed chan closing
 }
 
@@ -72,7 +74,7 @@ func newBench(t *testing.T) *bench {
 		if err := b.fail.Load(); err != nil {
 			return nil, *err
 		}
-		return &link{target: tg, scope: scope, pid: int(n), done: make(chan struct{})}, nil
+		return &link{target: tg, scope: scope, pid: int(n), closes: b.closes, done: make(chan struct{})}, nil
 	}
 	b.Pool = New(dial, Observer[*link]{Closed: func(k Key, _ *link, why error) { b.closed <- closing{k, why} }}, 20*time.Second)
 	t.Cleanup(b.Close)
