@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"sync"
 	"time"
 
@@ -120,7 +119,7 @@ func (g *Gateway) Notified(server mcpmux.ServerID, method string, raw []byte) {
 	}
 }
 
-var errNoOwner = errors.New("the client whose connection this is cannot be asked now")
+var errNoOwner = &backend.RPCError{Code: wire.CodeInternal, Message: "there is no client that this request provably belongs to and that can be asked now"}
 
 // AskOwner puts a Server's request that no call caused to the session that made the task it belongs to, else to the
 // one whose connection it came on, on the stream that the session keeps open for such. Without one the Server

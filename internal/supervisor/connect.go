@@ -45,7 +45,7 @@ func (s *Supervisor) events(id mcpmux.ServerID, scope string) backend.Events {
 			}
 		},
 	}
-	if s.cfg.Ask != nil && owned(scope) {
+	if s.cfg.Ask != nil {
 		e.Ask = func(ctx context.Context, req wire.Message) (wire.Message, error) {
 			return s.cfg.Ask(ctx, id, scope, req)
 		}

@@ -48,7 +48,8 @@ type Config struct {
 	Updated func(server mcpmux.ServerID, uri string, notification []byte)
 	// Notified hears of notifications that name what they belong to by an id, on any connection.
 	Notified func(server mcpmux.ServerID, method string, raw []byte)
-	// Ask puts a Server's request that no call caused to the owner of the connection, where its scope has one.
+	// Ask puts a Server's request that no call caused to the owner of the connection, or of the task that it
+	// belongs to. A *backend.RPCError says that there is none.
 	Ask func(ctx context.Context, server mcpmux.ServerID, scope string, req wire.Message) (wire.Message, error)
 	// ClientInfo is the Implementation object of the owner of a scope, nil where it is not known.
 	ClientInfo func(scope string) []byte
