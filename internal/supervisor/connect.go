@@ -30,7 +30,7 @@ func (s *Supervisor) events(id mcpmux.ServerID, scope string) backend.Events {
 		ListChanged: func(kinds ...mcpmux.FeatureKind) {
 			// Features are read on the base connection, whichever connection tells of a change.
 			if w := s.worker(id); w != nil {
-				w.listChanged(kinds)
+				w.listChanged(kinds, scope == "")
 			}
 		},
 		Notified: func(method string, raw []byte) { s.cfg.Notified(id, method, raw) },

@@ -27,11 +27,12 @@ type farm struct {
 // scripted is one server of a farm. farm.mu guards it.
 type scripted struct {
 	tools    []string
-	hang     bool // answers nothing at all
-	deaf     bool // answers no ping
-	listFail bool // answers lists with an error
-	login    bool // answers 401
-	forgets  bool // has forgotten a session by the time its stream is opened
+	hang     bool     // answers nothing at all
+	deaf     bool     // answers no ping
+	listFail bool     // answers lists with an error
+	login    bool     // answers 401
+	versions []string // of server/discover; nil: it is of the older era alone
+	forgets  bool     // has forgotten a session by the time its stream is opened
 	keys     []string
 	lists    int
 	streams  map[chan string]struct{} // the open GET streams
@@ -171,6 +172,12 @@ func (f *farm) answer(r *http.Request, method string, s *scripted) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch method {
+	case "server/discover":
+		if s.versions == nil {
+			return ""
+		}
+		versions, _ := json.Marshal(s.versions) // texts always marshal
+		return `{"supportedVersions":` + string(versions) + `,"capabilities":{"tools":{}},"instructions":"be kind"}`
 	case "initialize":
 		s.keys = append(s.keys, r.Header.Get("X-Key"))
 		return `{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},"logging":{}},"serverInfo":{"name":"scripted","version":"1"}}`

@@ -243,9 +243,11 @@ func TestSupervisor_BurstOfListChangedIsReadOnceAndTheLastStateAlways(t *testing
 		}
 
 		before = lists()
-		for i := range 1000 { // Ten seconds of it.
+		for i := range 1000 { // Ten seconds of a thousand each.
 			f.with("a", func(s *scripted) { s.tools = []string{strconv.Itoa(i)} })
-			f.notify("a", "notifications/tools/list_changed")
+			for range 10 {
+				f.notify("a", "notifications/tools/list_changed")
+			}
 			pass(10 * time.Millisecond)
 		}
 		pass(time.Second)

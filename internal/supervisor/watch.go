@@ -12,30 +12,51 @@ import (
 
 // This file is what a worker does about a connection that lives, and about one that ended.
 
-// listChanged is called by the connection's reader. A flood of notifications is one task at a time.
-func (w *worker) listChanged(list []mcpmux.FeatureKind) {
-	if w.changed.Or(uint32(kinds(list))) == 0 {
-		w.post(func() {
-			w.pending |= kindSet(w.changed.Swap(0))
-			switch {
-			case w.conn == nil && w.resolved && w.retry == nil: // it came on another connection, the base one idles
-				w.connect()
-			case !w.examining:
-				w.listSoon()
-			}
-		})
+// elsewhere is, beside the kinds of a kindSet, that the change was told on another than the base connection.
+const elsewhere kindSet = 1 << 4
+
+// listChanged is called by a connection's reader. A flood of notifications is one task at a time. Lists are those
+// of the base connection, whichever connection tells of their change.
+func (w *worker) listChanged(list []mcpmux.FeatureKind, base bool) {
+	set := kinds(list)
+	if !base {
+		set |= elsewhere
+	}
+	if w.changed.Or(uint32(set)) == 0 {
+		w.post(func() { w.noticed(kindSet(w.changed.Swap(0))) })
+	}
+}
+
+func (w *worker) noticed(set kindSet) {
+	if w.conn == nil && set&elsewhere == 0 {
+		return // The last words of a connection that has ended; the next one is asked for everything.
+	}
+	w.pending |= set & allKinds
+	if !w.examining {
+		w.listSoon()
 	}
 }
 
 // listSoon reads the changed lists after listDelay, and not before listInterval has passed since the last time.
-// What changes while they are read is read again, so the last state is always seen.
+// What changes while they are read is read again, so the last state is always seen. An idle Server is connected
+// for it; one that is down for another reason is asked when it is back.
 func (w *worker) listSoon() {
-	if w.relist != nil || w.conn == nil {
+	if w.relist != nil || w.pending == 0 || w.conn == nil && !w.asleep() {
 		return
 	}
 	d := max(listDelay, listInterval-time.Since(w.listedAt))
-	w.after(&w.relist, d, func() { w.examine(0) })
+	w.after(&w.relist, d, func() {
+		switch {
+		case w.conn != nil:
+			w.examine(0)
+		case w.asleep():
+			w.connect()
+		}
+	})
 }
+
+// asleep says that there is no base connection since nobody used it.
+func (w *worker) asleep() bool { return w.s.Status(w.id).State == mcpmux.StateIdle }
 
 // busyError is a ping without an answer from a server that was at work when it came, or is now.
 type busyError struct{ error }
@@ -116,6 +137,7 @@ func (w *worker) closed(conn *backend.Conn, why error) {
 	switch {
 	case why == nil:
 		w.set(mcpmux.ServerStatus{State: mcpmux.StateIdle})
+		w.listSoon()
 	case loginRequired(why):
 		w.login(why)
 	case time.Since(w.openedAt) >= goodLife:

@@ -37,6 +37,7 @@ type worker struct {
 	values []Value // as last opened
 
 	resolved bool // target is what the pool has
+	reprobe  bool // the era was set anew: what is known of it was found under the old one
 	target   pool.Target
 	digest   [32]byte
 
@@ -141,6 +142,11 @@ func (w *worker) update(srv *mcpmux.Server, idle time.Duration) {
 		w.s.pool.Expect(w.id)
 	}
 	w.post(func() {
+		if desired.Isolation != w.srv.Isolation {
+			// What is shared otherwise from now on would stay open for nobody.
+			w.s.pool.EndScope(w.id, func(scope string) bool { return scope != "" })
+		}
+		w.reprobe = w.reprobe || desired.Era != w.srv.Era
 		tuned := idle != w.idle || desired.MaxProcesses != w.srv.MaxProcesses
 		w.srv, w.idle = desired, idle
 		switch {
@@ -187,6 +193,9 @@ func (w *worker) resolve(gone <-chan struct{}) {
 	stop(&w.retry)
 	w.s.pool.Expect(w.id)
 	turn, srv := w.turn.Add(1), w.srv
+	if w.reprobe {
+		srv.About = nil
+	}
 	w.async(func(ctx context.Context) func() {
 		if gone != nil {
 			select {
@@ -288,6 +297,7 @@ func (w *worker) opened(key pool.Key, conn *backend.Conn) {
 	}
 	w.lost()
 	stop(&w.retry)
+	w.reprobe = false
 	w.conn, w.key, w.openedAt = conn, key, time.Now()
 	w.note("info", "connected: %s", describe(conn.About()))
 	w.s.log.Info("server connected", "server", w.srv.Alias, "space", w.srv.Space)

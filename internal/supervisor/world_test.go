@@ -20,6 +20,7 @@ type world struct {
 	state    mcpmux.State
 	values   map[mcpmux.ServerID][]Value
 	locked   map[mcpmux.ServerID]error
+	abouts   map[mcpmux.ServerID]mcpmux.About
 	features map[mcpmux.ServerID][]mcpmux.Feature
 	saves    map[mcpmux.ServerID]int
 	marked   map[mcpmux.ServerID]int
@@ -35,6 +36,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 		t:        t,
 		values:   make(map[mcpmux.ServerID][]Value),
 		locked:   make(map[mcpmux.ServerID]error),
+		abouts:   make(map[mcpmux.ServerID]mcpmux.About),
 		features: make(map[mcpmux.ServerID][]mcpmux.Feature),
 		saves:    make(map[mcpmux.ServerID]int),
 		marked:   make(map[mcpmux.ServerID]int),
@@ -49,10 +51,10 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 			defer w.mu.Unlock()
 			return slices.Clone(w.values[id]), w.locked[id]
 		},
-		Save: func(_ context.Context, id mcpmux.ServerID, _ mcpmux.About, features []mcpmux.Feature) error {
+		Save: func(_ context.Context, id mcpmux.ServerID, about mcpmux.About, features []mcpmux.Feature) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.features[id] = features
+			w.abouts[id], w.features[id] = about, features
 			w.saves[id]++
 			return nil
 		},
