@@ -33,6 +33,7 @@ type Server struct {
 	sessions map[string]bool
 	headers  []map[string]string // of POST requests
 	greeted  bool
+	peers    map[string]*peer // by session
 }
 
 // stream is an open GET stream, a listen stream or a process's output.
@@ -46,7 +47,7 @@ func New(script Script) *Server {
 	return &Server{
 		script: script, counts: make(map[string]int), calls: make(map[string]int), asks: make(map[string]chan wire.Message),
 		running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
-		streams: make(map[int]stream), sessions: make(map[string]bool),
+		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer),
 	}
 }
 
@@ -192,15 +193,20 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 	defer cancel()
 	s.note(func() { s.running[key] = cancel })
 	defer s.note(func() { delete(s.running, key) })
-	r := &request{s: s, ctx: ctx, m: m, key: key, out: out}
+	r := &request{s: s, ctx: ctx, m: m, key: key, out: out, session: session}
+	r.know()
 	result, fail := r.answer()
 	switch {
 	case ctx.Err() != nil || (result == "" && fail == nil):
 		return nil
 	case fail != nil:
-		return wire.NewError(m.Bytes(m.ID), fail.code, fail.message, nil)
+		var data []byte
+		if fail.data != "" {
+			data = []byte(fail.data)
+		}
+		return wire.NewError(m.Bytes(m.ID), fail.code, fail.message, data)
 	}
-	return wire.NewResult(m.Bytes(m.ID), []byte(result))
+	return wire.NewResult(m.Bytes(m.ID), []byte(r.complete(result)))
 }
 
 func (s *Server) cancel(session string, m wire.Message) {
@@ -219,6 +225,7 @@ func (s *Server) cancel(session string, m wire.Message) {
 type failure struct {
 	code    int
 	message string
+	data    string // JSON, or ""
 }
 
 // request is one request being answered.
@@ -228,6 +235,12 @@ type request struct {
 	m   wire.Message
 	key string
 	out func([]byte)
+
+	session string
+	modern  bool            // of the newer era
+	version string          // its revision, or that of its session
+	caps    json.RawMessage // what the client can
+	envelope
 }
 
 const serverInfo = `{"name":"mcptest","version":"1","x-odd":12345678901234567890}`
@@ -252,15 +265,15 @@ func (r *request) answer() (string, *failure) {
 	case "tools/list":
 		return r.list("tools", r.tools())
 	case "prompts/list":
-		return r.list("prompts", []string{`{"name":"greet","x-odd":null}`})
+		return r.list("prompts", r.more(`{"name":"greet","x-odd":null}`, `{"name":"ask_name"}`))
 	case "resources/list":
-		return r.list("resources", []string{`{"uri":"test://a","name":"a"}`})
+		return r.list("resources", r.more(`{"uri":"test://a","name":"a"}`, `{"uri":"test://asking","name":"asking"}`))
 	case "resources/templates/list":
 		return r.list("resourceTemplates", []string{`{"uriTemplate":"test://{name}","name":"t"}`})
 	case "prompts/get":
-		return `{"messages":[{"role":"user","content":{"type":"text","text":"hello"}}]}`, nil
+		return r.prompt()
 	case "resources/read":
-		return `{"contents":[{"uri":"test://a","text":"a"}]}`, nil
+		return r.read()
 	case "completion/complete":
 		return `{"completion":{"values":["one"]}}`, nil
 	case "tools/call":
@@ -269,7 +282,7 @@ func (r *request) answer() (string, *failure) {
 	if s.script.EmptyProbe {
 		return "{}", nil
 	}
-	return "", &failure{wire.CodeMethodNotFound, "unknown method"}
+	return "", &failure{wire.CodeMethodNotFound, "unknown method", ""}
 }
 
 func (r *request) initialize() (string, *failure) {
@@ -278,15 +291,22 @@ func (r *request) initialize() (string, *failure) {
 		return "", nil
 	}
 	if !r.s.script.legacy() {
-		return "", &failure{wire.CodeUnsupportedVersion, "only 2026-07-28"}
+		return "", &failure{wire.CodeUnsupportedVersion, "only 2026-07-28", ""}
 	}
-	r.s.note(func() { r.s.greeted = true })
+	var p struct {
+		ProtocolVersion string
+		Capabilities    json.RawMessage
+	}
+	_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // A malformed one is answered with "".
 	version := r.s.script.Version
 	if version == "" {
-		var p struct{ ProtocolVersion string }
-		_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // A malformed one is answered with "".
 		version = p.ProtocolVersion
 	}
+	r.s.note(func() {
+		r.s.greeted = true
+		peer := r.s.peer(r.session)
+		peer.version, peer.caps = version, p.Capabilities
+	})
 	return `{"protocolVersion":"` + version + `","capabilities":` + capabilities + `,"serverInfo":` + serverInfo + `,"instructions":"be kind"}`, nil
 }
 
@@ -307,9 +327,9 @@ func (r *request) discover() (string, *failure) {
 	case script.EmptyProbe:
 		return "{}", nil
 	case script.ProbeError != 0:
-		return "", &failure{script.ProbeError, "the probe was refused"}
+		return "", &failure{script.ProbeError, "the probe was refused", ""}
 	}
-	return "", &failure{wire.CodeMethodNotFound, "unknown method"}
+	return "", &failure{wire.CodeMethodNotFound, "unknown method", ""}
 }
 
 // list is one page of items; cursors are offsets.
