@@ -29,6 +29,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
+	if s.script.SSE {
+		s.sse(w, r)
+		return
+	}
 	session := r.Header.Get("Mcp-Session-Id")
 	s.mu.Lock()
 	known := session == "" || s.sessions[session]
@@ -46,7 +50,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		e := begin(w)
-		defer s.open(stream{send: e.send})()
+		defer s.open(stream{send: e.send, session: session})()
+		s.askRoots(session)
 		<-r.Context().Done()
 		e.end()
 	case http.MethodDelete:
@@ -60,6 +65,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) post(w http.ResponseWriter, r *http.Request, session string) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
+		return
+	}
+	if s.batches(session, body) {
+		s.postBatch(w, r, session, body)
 		return
 	}
 	m, err := wire.Parse(body)
@@ -115,6 +124,17 @@ func (s *Server) reply(ctx context.Context, w http.ResponseWriter, session strin
 	e.end()
 }
 
+// postBatch answers a batch with an array; what its requests cause goes nowhere.
+func (s *Server) postBatch(w http.ResponseWriter, r *http.Request, session string, body []byte) {
+	answers := s.batch(r.Context(), session, body, func([]byte) {})
+	if answers == nil {
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(answers) // The client has gone.
+}
+
 // events writes an event stream.
 type events struct {
 	mu sync.Mutex
@@ -128,13 +148,15 @@ func begin(w http.ResponseWriter) *events {
 	return &events{w: w}
 }
 
-func (e *events) send(raw []byte) {
+func (e *events) send(raw []byte) { e.sendAs("message", raw) }
+
+func (e *events) sendAs(name string, raw []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.w == nil {
 		return
 	}
-	_, _ = e.w.Write(wire.AppendEvent(nil, "", "message", raw)) // The client has gone.
+	_, _ = e.w.Write(wire.AppendEvent(nil, "", name, raw)) // The client has gone.
 	_ = http.NewResponseController(e.w).Flush()
 }
 

@@ -12,10 +12,10 @@ import (
 type peer struct {
 	version string
 	caps    json.RawMessage
-	level   string          // of logging/setLevel; "" sends everything
-	uris    map[string]bool // subscribed resources
-	roots   string          // the answer to the question at the start
-	asked   chan struct{}   // closed once roots is there; nil where nobody asked
+	level   string            // of logging/setLevel; "" sends everything
+	uris    map[string]bool   // subscribed resources
+	ready   bool              // notifications/initialized came
+	start   chan wire.Message // the answer to the question at the start; nil where it was not put
 }
 
 // peer is the state of a session; s.mu is held.

@@ -36,12 +36,19 @@ type Script struct {
 	IgnoreTerm     bool `json:"ignore_term,omitempty"`
 	// Starts is a file that gets one byte for each start of the process.
 	Starts string `json:"starts,omitempty"`
+	// RootsAtStart asks for the client's roots as soon as it is initialized; JunkAtStart writes lines to standard
+	// output that are no messages; Listen makes a process serve HTTP on that address instead of its pipes.
+	RootsAtStart bool   `json:"roots_at_start,omitempty"`
+	JunkAtStart  bool   `json:"junk_at_start,omitempty"`
+	Listen       string `json:"listen,omitempty"`
 
 	// JSON answers HTTP requests with a JSON body instead of an event stream.
 	JSON bool `json:"json,omitempty"`
 	// NoStream refuses the GET stream, NoSession gives no session id.
 	NoStream  bool `json:"no_stream,omitempty"`
 	NoSession bool `json:"no_session,omitempty"`
+	// SSE serves the HTTP+SSE transport of 2024-11-05 instead of Streamable HTTP.
+	SSE bool `json:"sse,omitempty"`
 	// Bearer is the token that every HTTP request must bear.
 	Bearer string `json:"bearer,omitempty"`
 }

@@ -34,12 +34,17 @@ type Server struct {
 	headers  []map[string]string // of POST requests
 	greeted  bool
 	peers    map[string]*peer // by session
+	tasks    map[string]*task
+	nextTask int
+	pipes    map[string]*pipes // of HTTP+SSE, by the key in their address
 }
 
 // stream is an open GET stream, a listen stream or a process's output.
 type stream struct {
-	send func([]byte)
-	meta string // _meta of what it carries, for listen streams
+	send    func([]byte)
+	meta    string // _meta of what it carries, for listen streams
+	filter  filter // of a listen stream
+	session string // of another
 }
 
 // New makes a server that does what the script says.
@@ -47,7 +52,7 @@ func New(script Script) *Server {
 	return &Server{
 		script: script, counts: make(map[string]int), calls: make(map[string]int), asks: make(map[string]chan wire.Message),
 		running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
-		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer),
+		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer), pipes: make(map[string]*pipes), tasks: make(map[string]*task),
 	}
 }
 
@@ -119,7 +124,7 @@ func (s *Server) Await(ctx context.Context, ok func() bool) bool {
 	}
 }
 
-// Release lets every waiting call of "hold" answer.
+// Release lets every waiting call of "hold" answer and every held task go on.
 func (s *Server) Release() {
 	s.note(func() {
 		for key, c := range s.holding {
@@ -127,6 +132,7 @@ func (s *Server) Release() {
 			delete(s.holding, key)
 		}
 	})
+	s.goOnAll()
 }
 
 // Broadcast sends a notification to whoever has a stream open; params is an object or "".
@@ -138,11 +144,7 @@ func (s *Server) Broadcast(method, params string) {
 		params = "{}"
 	}
 	for _, st := range open {
-		p := []byte(params)
-		if st.meta != "" {
-			p = wire.Splice(nil, p, []wire.Edit{wire.SetMember(p, wire.Span{End: len(p)}, "_meta", []byte(st.meta))})
-		}
-		st.send(wire.NewNotification(method, p))
+		st.notify(method, params)
 	}
 }
 
@@ -183,7 +185,13 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 		if m.Method == "notifications/cancelled" {
 			s.cancel(session, m)
 		}
-		s.note(func() { s.counts[m.Method]++ })
+		s.note(func() {
+			s.counts[m.Method]++
+			if m.Method == "notifications/initialized" {
+				s.peer(session).ready = true
+			}
+		})
+		s.askRoots(session)
 		return nil
 	case wire.Request:
 	}
@@ -260,8 +268,12 @@ func (r *request) answer() (string, *failure) {
 	switch r.m.Method {
 	case "server/discover":
 		return r.discover()
-	case "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe":
+	case "ping":
 		return "{}", nil
+	case "logging/setLevel":
+		return r.setLevel(), nil
+	case "resources/subscribe", "resources/unsubscribe":
+		return r.subscribe(r.m.Method == "resources/subscribe"), nil
 	case "tools/list":
 		return r.list("tools", r.tools())
 	case "prompts/list":
@@ -275,9 +287,12 @@ func (r *request) answer() (string, *failure) {
 	case "resources/read":
 		return r.read()
 	case "completion/complete":
-		return `{"completion":{"values":["one"]}}`, nil
+		return r.completeArgument(), nil
 	case "tools/call":
 		return r.call()
+	}
+	if result, fail, ok := r.taskMethod(); ok {
+		return result, fail
 	}
 	if s.script.EmptyProbe {
 		return "{}", nil
@@ -307,10 +322,25 @@ func (r *request) initialize() (string, *failure) {
 		peer := r.s.peer(r.session)
 		peer.version, peer.caps = version, p.Capabilities
 	})
-	return `{"protocolVersion":"` + version + `","capabilities":` + capabilities + `,"serverInfo":` + serverInfo + `,"instructions":"be kind"}`, nil
+	r.version = version
+	return `{"protocolVersion":"` + version + `","capabilities":` + r.capabilities() + `,"serverInfo":` + serverInfo + `,"instructions":"be kind"}`, nil
 }
 
 const capabilities = `{"tools":{"listChanged":true},"prompts":{},"resources":{"subscribe":true,"listChanged":true},"logging":{},"completions":{}}`
+
+// capabilities are those of the revision; what it has not is not named.
+func (r *request) capabilities() string {
+	switch {
+	case r.s.script.plain():
+	case !r.has(protocol.Completions):
+		return strings.Replace(capabilities, `,"completions":{}`, "", 1)
+	case r.has(protocol.TasksCore):
+		return strings.TrimSuffix(capabilities, "}") + `,"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}}`
+	case r.has(protocol.TasksExtension):
+		return strings.TrimSuffix(capabilities, "}") + `,"extensions":{"` + protocol.TasksID + `":{}}}`
+	}
+	return capabilities
+}
 
 func (r *request) discover() (string, *failure) {
 	script := r.s.script
@@ -323,7 +353,7 @@ func (r *request) discover() (string, *failure) {
 		if script.legacy() {
 			versions += `,"` + protocol.V20251125 + `"`
 		}
-		return `{"supportedVersions":[` + versions + `],"capabilities":` + capabilities + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + serverInfo + `}}`, nil
+		return `{"supportedVersions":[` + versions + `],"capabilities":` + r.capabilities() + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + serverInfo + `}}`, nil
 	case script.EmptyProbe:
 		return "{}", nil
 	case script.ProbeError != 0:

@@ -20,7 +20,7 @@ import (
 //	release    lets all calls of hold answer
 //	sleep      {"ms":n}: answers after that time
 //	ask        {"method":m,"params":p}: puts a request to the client, answers with the response
-//	log        sends a log message
+//	log        {"level":l,"text":t}: sends a log message, if its level is wanted; else info, "logged"
 //	exit       {"code":n}: ends the process; crash ends it by SIGKILL
 //	junk       {"text":t}: writes a line to standard output
 //	stderr     {"text":t}: writes a line to standard error
@@ -30,7 +30,7 @@ import (
 //	stats      how often each tool was called
 //	big        {"bytes":n}: answers with a text so long
 //	change     {"name":n}: offers one more tool, and says so
-//	trigger    {"uri":u}: says that a resource was updated
+//	trigger    {"uri":u}: says that a resource was updated, to those who subscribed to it
 //	odd        answers with members and numbers that no SDK would send
 var builtin = []string{
 	"echo", "hold", "release", "sleep", "ask", "log", "exit", "crash", "junk", "stderr", "grandchild", "env", "cwd",
@@ -49,7 +49,9 @@ func (r *request) tools() []string {
 	}
 	if !r.s.script.plain() {
 		for _, name := range further {
-			all = append(all, r.definition(name))
+			if r.lists(name) {
+				all = append(all, r.definition(name))
+			}
 		}
 	}
 	for i := range r.s.script.Generated {
@@ -77,6 +79,11 @@ type arguments struct {
 	Prompt  string          `json:"prompt"`
 	URL     string          `json:"url"`
 	N       int             `json:"n"`
+	Ask     bool            `json:"ask"`
+	Hold    bool            `json:"hold"`
+	Steps   int             `json:"steps"`
+	Level   string          `json:"level"`
+	Tool    string          `json:"tool"`
 }
 
 func (r *request) call() (string, *failure) {
@@ -113,7 +120,7 @@ func (r *request) call() (string, *failure) {
 	case "drop":
 		panic(http.ErrAbortHandler) // net/http's way to close a connection
 	case "log":
-		r.out(wire.NewNotification("notifications/message", []byte(`{"level":"info","logger":"t","data":"logged"}`)))
+		r.log(a)
 	case "stats":
 		r.s.mu.Lock()
 		defer r.s.mu.Unlock()
@@ -123,9 +130,9 @@ func (r *request) call() (string, *failure) {
 		return text(strings.Repeat("x", a.Bytes)), nil
 	case "change":
 		r.s.note(func() { r.s.added = append(r.s.added, a.Name) })
-		r.s.Broadcast("notifications/tools/list_changed", "")
+		r.s.toolsChanged()
 	case "trigger":
-		r.s.Broadcast("notifications/resources/updated", `{"uri":`+string(wire.Quote(a.URI))+`}`)
+		r.s.updated(a.URI)
 	default:
 		return r.further(p.Name, a)
 	}
