@@ -150,11 +150,11 @@ func (r *request) completeArgument() string {
 		} `json:"context"`
 	}
 	_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // No context, no more values.
-	values := `"one"`
+	values := []string{`"one"`}
 	if r.has(protocol.CompletionContext) {
 		for _, name := range slices.Sorted(maps.Keys(p.Context.Arguments)) {
-			values += "," + quote(name+"="+p.Context.Arguments[name])
+			values = append(values, quote(name+"="+p.Context.Arguments[name]))
 		}
 	}
-	return `{"completion":{"values":[` + values + `]}}`
+	return `{"completion":{"values":[` + strings.Join(values, ",") + `]}}`
 }

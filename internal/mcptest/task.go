@@ -15,10 +15,10 @@ import (
 
 // States of a task, in both eras.
 const (
-	working       = "working"
+	working    = "working"
 	needsInput = "input_required"
-	completed     = "completed"
-	cancelled     = "cancelled"
+	completed  = "completed"
+	cancelled  = "cancelled"
 )
 
 // taskTakes is how long a task works by itself, so that its maker knows its id before anything happens.
