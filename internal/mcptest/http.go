@@ -2,6 +2,7 @@ package mcptest
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
@@ -106,10 +107,13 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, session string) {
 		e.end()
 		return
 	}
-	s.reply(r.Context(), w, session, m)
+	modern := s.script.modern() && r.Header.Get("Mcp-Protocol-Version") == protocol.V20260728
+	s.reply(r.Context(), w, session, modern, m)
 }
 
-func (s *Server) reply(ctx context.Context, w http.ResponseWriter, session string, m wire.Message) {
+// reply answers a request. In the newer era the stream begins with what it carries first, since an error has an
+// HTTP status (2026-07-28 basic/transports/streamable-http).
+func (s *Server) reply(ctx context.Context, w http.ResponseWriter, session string, modern bool, m wire.Message) {
 	if s.script.JSON {
 		if raw := s.take(ctx, session, m, func([]byte) {}); raw != nil {
 			w.Header().Set("Content-Type", "application/json")
@@ -117,9 +121,12 @@ func (s *Server) reply(ctx context.Context, w http.ResponseWriter, session strin
 		}
 		return
 	}
-	e := begin(w)
+	e := &events{w: w, late: modern}
+	if !modern {
+		e = begin(w)
+	}
 	if raw := s.take(ctx, session, m, e.send); raw != nil {
-		e.send(raw)
+		e.finish(raw)
 	}
 	e.end()
 }
@@ -139,13 +146,40 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request, session strin
 type events struct {
 	mu sync.Mutex
 	w  http.ResponseWriter // nil once the request is over
+
+	late bool // it did not begin yet
 }
 
 func begin(w http.ResponseWriter) *events {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.WriteHeader(http.StatusOK)
-	_ = http.NewResponseController(w).Flush() // The client has gone.
-	return &events{w: w}
+	e := &events{w: w}
+	e.begin()
+	return e
+}
+
+func (e *events) begin() {
+	e.late = false
+	e.w.Header().Set("Content-Type", "text/event-stream")
+	e.w.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(e.w).Flush() // The client has gone.
+}
+
+// finish sends the answer: as an event, or, where nothing was sent before and its code has one, with a status.
+func (e *events) finish(raw []byte) {
+	var answer struct{ Error struct{ Code int } }
+	_ = json.Unmarshal(raw, &answer) // What is no error has the code 0.
+	status := protocol.HTTPStatus(answer.Error.Code, true)
+	e.mu.Lock()
+	plain := e.late && status != http.StatusOK && e.w != nil
+	if plain {
+		e.late = false
+		e.w.Header().Set("Content-Type", "application/json")
+		e.w.WriteHeader(status)
+		_, _ = e.w.Write(raw) // The client has gone.
+	}
+	e.mu.Unlock()
+	if !plain {
+		e.send(raw)
+	}
 }
 
 func (e *events) send(raw []byte) { e.sendAs("message", raw) }
@@ -155,6 +189,9 @@ func (e *events) sendAs(name string, raw []byte) {
 	defer e.mu.Unlock()
 	if e.w == nil {
 		return
+	}
+	if e.late {
+		e.begin()
 	}
 	_, _ = e.w.Write(wire.AppendEvent(nil, "", name, raw)) // The client has gone.
 	_ = http.NewResponseController(e.w).Flush()

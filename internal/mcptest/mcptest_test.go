@@ -68,12 +68,18 @@ func (c *client) ask(method, params string) wire.Message {
 	}
 }
 
-// call calls a tool, and again for as long as it wants to know something.
+// call calls a tool.
 func (c *client) call(tool, arguments string) string {
 	c.t.Helper()
-	params := `{"name":"` + tool + `","arguments":` + arguments + `}`
+	return c.settle("tools/call", `"name":"`+tool+`","arguments":`+arguments)
+}
+
+// settle sends a request, and again for as long as the server wants to know something.
+func (c *client) settle(method, members string) string {
+	c.t.Helper()
+	params := `{` + members + `}`
 	for {
-		m := c.ask("tools/call", params)
+		m := c.ask(method, params)
 		requests, at, ok := protocol.ReadInputRequired(m.Raw, m.Result)
 		if !ok {
 			return string(m.Raw)
@@ -82,7 +88,7 @@ func (c *client) call(tool, arguments string) string {
 		for _, q := range requests {
 			answers = append(answers, `"`+q.Key+`":`+answer(q.Method))
 		}
-		params = `{"name":"` + tool + `","arguments":` + arguments + `,"inputResponses":{` + strings.Join(answers, ",") + `},"requestState":` + string(m.Bytes(at)) + `}`
+		params = `{` + members + `,"inputResponses":{` + strings.Join(answers, ",") + `},"requestState":` + string(m.Bytes(at)) + `}`
 	}
 }
 
@@ -150,7 +156,7 @@ func (c *client) http(s *Server) {
 		if session != "" {
 			req.Header.Set("Mcp-Session-Id", session)
 		}
-		resp, err := srv.Client().Do(req)
+		resp, err := srv.Client().Do(req) //nolint:bodyclose // events closes it
 		if err != nil {
 			c.t.Error(err)
 			return
@@ -203,8 +209,11 @@ func TestTools_AskWhatTheRevisionHas(t *testing.T) {
 				t.Errorf("%s: got %s, want %s", row.tool, got, row.want)
 			}
 		}
-		if m := c.ask("prompts/get", `{"name":"greet"}`); !strings.Contains(string(m.Raw), "hello") {
-			t.Errorf("got %s", m.Raw)
+		for method, members := range map[string]string{"prompts/get": `"name":"ask_name"`, "resources/read": `"uri":"test://asking"`} {
+			got := c.settle(method, members)
+			if protocol.Has(version, protocol.Elicitation) != strings.Contains(got, quoted(accepted)) || c.modern() != strings.Contains(got, `"resultType":"complete"`) {
+				t.Errorf("%s: got %s", method, got)
+			}
 		}
 	})
 }

@@ -1,8 +1,8 @@
 package mcptest
 
 import (
-	"bytes"
 	"encoding/json"
+	"slices"
 
 	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
@@ -83,11 +83,12 @@ func (r *request) complete(result string) string {
 		return result
 	}
 	raw := []byte(result)
-	var add []wire.Member
-	for _, m := range r.completion() {
-		if !bytes.Contains(raw, []byte(`"`+m.Name+`":`)) {
-			add = append(add, m)
+	add := r.completion()
+	for name, value := range wire.Members(raw, wire.Span{End: len(raw)}) {
+		if name == "resultType" && string(raw[value.Start:value.End]) != `"complete"` {
+			return result // A question or a task has no more than it says.
 		}
+		add = slices.DeleteFunc(add, func(m wire.Member) bool { return m.Name == name })
 	}
 	return string(wire.Splice(nil, raw, wire.ChangeMembers(raw, wire.Span{End: len(raw)}, add, nil)))
 }

@@ -72,7 +72,7 @@ func (s *Server) updated(uri string) {
 // toolsChanged says that the list of tools changed.
 func (s *Server) toolsChanged() {
 	s.tell("notifications/tools/list_changed", "{}",
-		func(string, *peer) bool { return true }, func(f filter) bool { return f.Tools })
+		func(_ string, p *peer) bool { return p.version != "" }, func(f filter) bool { return f.Tools })
 }
 
 // flood offers n more tools, one by one, and says so each time.
