@@ -117,6 +117,7 @@ func (s *Server) reply(ctx context.Context, w http.ResponseWriter, session strin
 	if s.script.JSON {
 		if raw := s.take(ctx, session, m, func([]byte) {}); raw != nil {
 			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status(raw, modern))
 			_, _ = w.Write(raw) // The client has gone.
 		}
 		return
@@ -163,17 +164,22 @@ func (e *events) begin() {
 	_ = http.NewResponseController(e.w).Flush() // The client has gone.
 }
 
-// finish sends the answer: as an event, or, where nothing was sent before and its code has one, with a status.
-func (e *events) finish(raw []byte) {
+// status is the HTTP status of an answer.
+func status(raw []byte, modern bool) int {
 	var answer struct{ Error struct{ Code int } }
 	_ = json.Unmarshal(raw, &answer) // What is no error has the code 0.
-	status := protocol.HTTPStatus(answer.Error.Code, true)
+	return protocol.HTTPStatus(answer.Error.Code, modern)
+}
+
+// finish sends the answer: as an event, or, where nothing was sent before and its code has one, with a status.
+func (e *events) finish(raw []byte) {
+	code := status(raw, true)
 	e.mu.Lock()
-	plain := e.late && status != http.StatusOK && e.w != nil
+	plain := e.late && code != http.StatusOK && e.w != nil
 	if plain {
 		e.late = false
 		e.w.Header().Set("Content-Type", "application/json")
-		e.w.WriteHeader(status)
+		e.w.WriteHeader(code)
 		_, _ = e.w.Write(raw) // The client has gone.
 	}
 	e.mu.Unlock()

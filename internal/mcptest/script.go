@@ -11,7 +11,8 @@ import (
 type Script struct {
 	// Era is "legacy" (also ""), "modern" or "both".
 	Era string `json:"era,omitempty"`
-	// Version is what initialize answers; "" is what was asked for.
+	// Version is what initialize answers; "" is what was asked for. A script with neither an Era nor a Version
+	// lists the first tools only and names the same capabilities in every revision.
 	Version string `json:"version,omitempty"`
 	// Generated is how many tools tool_0, tool_1 … are offered besides the built-in ones; PageSize is how many
 	// entries a page of a list has, 0 for all.
