@@ -31,6 +31,7 @@ func (x *exchange) serveLegacy(r *http.Request) {
 		x.fail(fail)
 		return
 	}
+	x.reply.resumable(x.sess)
 	switch x.msg.Kind {
 	case wire.Response, wire.Error:
 		x.sess.answer(x.msg)
@@ -242,18 +243,41 @@ func (g *Gateway) serveGet(w http.ResponseWriter, r *http.Request, id Identity, 
 		return
 	}
 	s := x.sess
-	if !s.openStream() {
+	if last := r.Header.Get(headerLastEvent); last != "" && protocol.Has(s.version, protocol.Resumption) {
+		g.resumeGet(w, r, s, last)
+		return
+	}
+	to := s.stream.join()
+	if to == nil {
 		writeError(w, nil, &rpcError{status: http.StatusConflict, code: codeInvalidRequest, message: "this session has an open stream already"})
 		return
 	}
-	defer s.closeStream()
-	g.pumpSession(w, r, s)
+	es := startEvents(w)
+	s.stream.prime(es, to.at)
+	g.pumpSession(es, r, s, to)
+}
+
+// resumeGet goes on with a stream from where the client was cut off (MCP 2025-11-25 basic/transports
+// §Resumability and Redelivery).
+func (g *Gateway) resumeGet(w http.ResponseWriter, r *http.Request, s *session, last string) {
+	t, to, fail := s.resume(last)
+	if fail != nil {
+		writeError(w, nil, fail)
+		return
+	}
+	es := startEvents(w)
+	if t == s.stream {
+		g.pumpSession(es, r, s, to)
+		return
+	}
+	es.flush()
+	t.pump(es, to, r.Context().Done(), func() bool { return g.current.Load().admits(s.identity) })
 }
 
 // pumpSession writes to a session's GET stream until the client leaves, the session ends or its credential
 // is no longer good.
-func (g *Gateway) pumpSession(w http.ResponseWriter, r *http.Request, s *session) {
-	es := startEvents(w)
+func (g *Gateway) pumpSession(es *eventStream, r *http.Request, s *session, to *reader) {
+	defer s.stream.detach(to)
 	es.flush()
 	tick := time.NewTicker(keepAlive)
 	defer tick.Stop()
@@ -263,36 +287,25 @@ func (g *Gateway) pumpSession(w http.ResponseWriter, r *http.Request, s *session
 		case <-drain:
 			return
 		case <-s.out.wake:
-			items := s.out.take()
-			s.out.putBack(items[es.items(items):])
+			for _, it := range s.out.take() {
+				s.stream.add(it.raw, it.must)
+			}
+		case <-to.wake:
+			s.stream.write(es, to)
 		case <-tick.C:
 			s.touch()
 			if !g.current.Load().admits(s.identity) {
 				return
 			}
 			es.comment()
+		case <-to.taken:
+			return
 		case <-r.Context().Done():
 			return
 		case <-s.done:
 			return
 		}
 	}
-}
-
-func (s *session) openStream() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.streaming || s.closed {
-		return false
-	}
-	s.streaming = true
-	return true
-}
-
-func (s *session) closeStream() {
-	s.mu.Lock()
-	s.streaming = false
-	s.mu.Unlock()
 }
 
 // serveDelete ends a session at the client's wish.

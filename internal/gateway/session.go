@@ -31,17 +31,19 @@ type session struct {
 	caps       protocol.Capabilities
 	clientInfo []byte
 	out        *outbox       // for the GET stream
+	stream     *trail        // the GET stream
+	trails     trails        // the streams of its calls
+	revived    bool          // it began before the daemon did
 	done       chan struct{} // closed when the session ends
 	used       atomic.Int64  // Unix seconds of the last request
 
 	// mu guards the following.
-	mu        sync.Mutex
-	closed    bool
-	streaming bool
-	level     string // minimum level of log messages, "" where none was set
-	calls     map[string]context.CancelCauseFunc
-	asks      map[int64]chan wire.Message
-	lastAsk   int64
+	mu      sync.Mutex
+	closed  bool
+	level   string // minimum level of log messages, "" where none was set
+	calls   map[string]context.CancelCauseFunc
+	asks    map[int64]chan wire.Message
+	lastAsk int64
 }
 
 var (
@@ -54,6 +56,10 @@ func newSession(id Identity, alias, version string, caps protocol.Capabilities) 
 		id: rand.Text(), identity: id, alias: alias, version: version, caps: caps,
 		out: newOutbox(), done: make(chan struct{}),
 		calls: make(map[string]context.CancelCauseFunc), asks: make(map[int64]chan wire.Message),
+	}
+	s.stream = &trail{}
+	if protocol.Has(version, protocol.Resumption) {
+		s.stream = newTrail(trailOfSession, version)
 	}
 	s.touch()
 	return s
@@ -173,7 +179,7 @@ func (s *session) updated(uri string, raw []byte) {
 func (s *session) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.streaming && len(s.calls) == 0
+	return len(s.calls) == 0 && !s.stream.attached()
 }
 
 // sessions is the registry of open sessions.
