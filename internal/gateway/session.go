@@ -34,6 +34,7 @@ type session struct {
 	stream     *trail        // the GET stream
 	trails     trails        // the streams of its calls
 	revived    bool          // it began before the daemon did
+	lists      pace          // of list_changed notices
 	done       chan struct{} // closed when the session ends
 	used       atomic.Int64  // Unix seconds of the last request
 
@@ -57,6 +58,7 @@ func newSession(id Identity, alias, version string, caps protocol.Capabilities) 
 		out: newOutbox(), done: make(chan struct{}),
 		calls: make(map[string]context.CancelCauseFunc), asks: make(map[int64]chan wire.Message),
 	}
+	s.lists.say = s.listChanged
 	s.stream = &trail{}
 	if protocol.Has(version, protocol.Resumption) {
 		s.stream = newTrail(trailOfSession, version)
@@ -158,6 +160,7 @@ func (s *session) close() {
 	}
 	s.mu.Unlock()
 	close(s.done)
+	s.lists.stop()
 	for _, cancel := range calls {
 		cancel(errSessionClosed)
 	}
@@ -165,9 +168,11 @@ func (s *session) close() {
 
 // viewChanged tells the client which of its lists differ.
 func (s *session) viewChanged(old, next *snapshot) {
-	for _, method := range changedLists(old, next, s.identity.Client, s.alias) {
-		s.out.push(outItem{key: method, must: true, raw: wire.NewNotification(method, nil)})
-	}
+	s.lists.note(changedLists(old, next, s.identity.Client, s.alias))
+}
+
+func (s *session) listChanged(method string) {
+	s.out.push(outItem{key: method, must: true, raw: wire.NewNotification(method, nil)})
 }
 
 // updated tells the client of a changed resource that it subscribed to.
