@@ -53,7 +53,7 @@ func (x *exchange) findSession(r *http.Request) *rpcError {
 			message: "Mcp-Session-Id is missing: send initialize first and repeat the id that its answer carries",
 		}
 	}
-	x.sess = x.g.sessions.find(id, x.id.Client, x.alias)
+	x.sess = x.g.session(r.Context(), id, x.id, x.alias)
 	if x.sess == nil {
 		return &rpcError{
 			status: http.StatusNotFound, code: codeInvalidRequest,
@@ -74,7 +74,7 @@ func (x *exchange) initialize() {
 		x.fail(&rpcError{code: wire.CodeInvalidParams, message: "initialize needs params.protocolVersion and params.capabilities"})
 		return
 	}
-	s := newSession(x.id, x.alias, protocol.Negotiate(params.ProtocolVersion), protocol.ParseCapabilities(params.Capabilities))
+	s := newSession(x.id, x.alias, protocol.Negotiate(params.ProtocolVersion), params.Capabilities)
 	s.clientInfo = params.ClientInfo
 	evicted, ok := x.g.sessions.add(s)
 	if !ok {
@@ -82,9 +82,9 @@ func (x *exchange) initialize() {
 		return
 	}
 	if evicted != nil {
-		x.g.hub.forget(evicted)
-		evicted.close()
+		x.g.dropSession(evicted)
 	}
+	x.g.keeper.keep(s)
 	x.reply.w.Header().Set(headerSession, s.id)
 	x.result(x.initializeResult(s.version))
 }
@@ -203,6 +203,7 @@ func (x *exchange) setLevel() {
 		return
 	}
 	x.sess.setLevel(level)
+	x.g.keeper.keep(x.sess)
 	x.result([]byte("{}"))
 }
 
@@ -215,6 +216,8 @@ func (x *exchange) subscribe(on bool) {
 		return
 	}
 	if !on {
+		x.sess.wants(uri, false)
+		x.g.keeper.keep(x.sess)
 		x.g.hub.unsubscribe(x.sess, route.Server.ID, uri)
 		x.result([]byte("{}"))
 		return
@@ -223,6 +226,8 @@ func (x *exchange) subscribe(on bool) {
 		x.fail(backendFailure(route.Server.Alias, x.method, err))
 		return
 	}
+	x.sess.wants(uri, true)
+	x.g.keeper.keep(x.sess)
 	x.result([]byte("{}"))
 }
 
@@ -324,7 +329,14 @@ func (g *Gateway) serveDelete(w http.ResponseWriter, r *http.Request, id Identit
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// endSession ends a session for good.
 func (g *Gateway) endSession(s *session) {
+	g.keeper.forget(s) // before it is out of sight, so that nobody wakes it
+	g.dropSession(s)
+}
+
+// dropSession ends what there is of a session in memory. Where sessions are kept its client can come back to it.
+func (g *Gateway) dropSession(s *session) {
 	g.sessions.remove(s)
 	g.hub.forget(s)
 	s.close()

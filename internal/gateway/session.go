@@ -29,7 +29,9 @@ type session struct {
 	alias      string
 	version    string
 	caps       protocol.Capabilities
+	declared   []byte // capabilities, as the client wrote them
 	clientInfo []byte
+	begun      time.Time
 	out        *outbox       // for the GET stream
 	stream     *trail        // the GET stream
 	trails     trails        // the streams of its calls
@@ -37,14 +39,18 @@ type session struct {
 	lists      pace          // of list_changed notices
 	done       chan struct{} // closed when the session ends
 	used       atomic.Int64  // Unix seconds of the last request
+	kept       atomic.Int64  // what the store says of that
 
 	// mu guards the following.
 	mu      sync.Mutex
 	closed  bool
+	ended   bool   // for good: it is not kept
 	level   string // minimum level of log messages, "" where none was set
 	calls   map[string]context.CancelCauseFunc
 	asks    map[int64]chan wire.Message
 	lastAsk int64
+
+	subscribed map[string]struct{} // resources, nil for none
 }
 
 var (
@@ -52,9 +58,10 @@ var (
 	errClientCancelled = errors.New("the client cancelled the request")
 )
 
-func newSession(id Identity, alias, version string, caps protocol.Capabilities) *session {
+func newSession(id Identity, alias, version string, capabilities []byte) *session {
 	s := &session{
-		id: rand.Text(), identity: id, alias: alias, version: version, caps: caps,
+		id: rand.Text(), identity: id, alias: alias, version: version,
+		declared: capabilities, caps: protocol.ParseCapabilities(capabilities), begun: time.Now().UTC(),
 		out: newOutbox(), done: make(chan struct{}),
 		calls: make(map[string]context.CancelCauseFunc), asks: make(map[int64]chan wire.Message),
 	}
@@ -238,7 +245,7 @@ func (r *sessions) put(s *session) {
 }
 
 func (r *sessions) drop(s *session) {
-	if _, ok := r.byID[s.id]; !ok {
+	if r.byID[s.id] != s {
 		return
 	}
 	delete(r.byID, s.id)
@@ -258,6 +265,13 @@ func (r *sessions) find(id string, client mcpmux.ClientID, alias string) *sessio
 	}
 	s.touch()
 	return s
+}
+
+// has says whether there is a session with this id, whosoever it is.
+func (r *sessions) has(id string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.byID[id] != nil
 }
 
 func (r *sessions) remove(s *session) {

@@ -163,24 +163,29 @@ func (s *streams) watching(server mcpmux.ServerID, own string) []*listener {
 // stopping. Streams that are opened afterwards end at once, until Resume.
 func (g *Gateway) Drain() { g.drain.Load().close() }
 
-// Close ends every session with its calls: the second half of stopping.
+// Close ends every session with its calls, but for what is kept of them: the second half of stopping.
 func (g *Gateway) Close() {
 	g.Drain()
 	for _, s := range g.sessions.all() {
-		g.endSession(s)
+		g.keeper.keepUsed(s, usedSlack)
+		g.dropSession(s)
 	}
+	g.keeper.close()
 	g.parking.close()
 	g.tasks.close()
 }
 
-// sessionIdle is how long a session without requests and without an open stream is kept.
+// sessionIdle is how long a session without requests and without an open stream stays in memory.
 const sessionIdle = 30 * time.Minute
 
-// Sweep ends the sessions that nobody has used for long.
+// Sweep drops the sessions that nobody has used for long; those that are kept wake when they are used again.
 func (g *Gateway) Sweep(now time.Time) {
 	for _, s := range g.sessions.all() {
+		s.stream.expire(now)
+		s.trails.expire(now)
 		if s.idle() && now.Unix()-s.used.Load() > int64(sessionIdle/time.Second) {
-			g.endSession(s)
+			g.keeper.keepUsed(s, 0)
+			g.dropSession(s)
 		}
 	}
 }
