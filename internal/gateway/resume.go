@@ -108,7 +108,7 @@ func (r *reader) signal() {
 // room forgets what is too much, with size bytes more to come. What was written goes first; of what was not,
 // a connection that reads slowly may have more waiting than one that is gone leaves behind.
 func (t *trail) room(size int) bool {
-	t.forget(size)
+	t.forget(1, size)
 	most, bytes := trailEvents, trailBytes
 	if t.now != nil {
 		most, bytes = outboxItems, outboxBytes
@@ -128,11 +128,11 @@ func (t *trail) room(size int) bool {
 }
 
 // forget drops the oldest written events that are beyond the bounds, or all of them of a stream that nobody
-// can come back for.
-func (t *trail) forget(size int) {
+// can come back for, with more of them and size bytes to come.
+func (t *trail) forget(more, size int) {
 	n := 0
 	for n < len(t.events) && t.events[n].n <= t.sent &&
-		(t.id == "" || len(t.events)-n >= trailEvents || t.size+size > trailBytes) {
+		(t.id == "" || len(t.events)-n+more > trailEvents || t.size+size > trailBytes) {
 		t.size -= len(t.events[n].raw)
 		t.lost = t.events[n].n
 		n++
@@ -228,7 +228,7 @@ func (t *trail) wrote(r *reader) {
 	defer t.mu.Unlock()
 	if r.at > t.sent {
 		t.sent = r.at
-		t.forget(0)
+		t.forget(0, 0)
 	}
 }
 
