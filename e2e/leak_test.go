@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -42,21 +43,31 @@ func leak(t *testing.T, script mcptest.Script, isolation, version string) {
 	mine := newRaw(t, url, d.NewClient("mine"), version, false)
 	other := newRaw(t, url, d.NewClient("other"), version, false)
 	idle := newRaw(t, url, d.NewClient("idle"), protocol.V20251125, false)
+	plain := d.Session(d.NewClient("plain")) // cannot be asked, so it stays on the connection that all share
 	const token = `{"progressToken":"same for both"}`
-	hold := func(c *rawClient) <-chan response {
-		return later(t, func() response {
-			return c.callWith(t.Context(), c.id(), "tools/call", `{"name":"be_hold","arguments":{}}`, token)
+	hold := func(c *rawClient) (end func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		id := c.id()
+		done := later(t, func() response {
+			return c.callWith(ctx, id, "tools/call", `{"name":"be_hold","arguments":{}}`, token)
 		})
+		return func() {
+			if !protocol.Modern(c.version) {
+				c.notify("notifications/cancelled", fmt.Sprintf(`{"requestId":%d}`, id))
+			}
+			cancel()
+			<-done
+		}
 	}
 
 	// progress: each hears that of its own call, once, though both chose the same token.
-	myHold, otherHold := hold(mine), hold(other)
+	endMine := hold(mine)
+	endOther := hold(other)
 	progress := func(n response) bool { return n.Method == "notifications/progress" }
 	mine.await("its progress", progress)
 	other.await("its progress", progress)
-	mine.tool("be_release", `{}`)
-	<-myHold
-	<-otherHold
+	endMine()
+	endOther()
 	for _, c := range []*rawClient{mine, other} {
 		if n := strings.Count(c.heardSoFar(), "notifications/progress"); n != 1 {
 			t.Errorf("%d progress notifications for one", n)
@@ -64,14 +75,13 @@ func leak(t *testing.T, script mcptest.Script, isolation, version string) {
 	}
 
 	// While the other has a call in flight: a question and a log message of mine.
-	otherHold = hold(other)
+	endOther = hold(other)
 	d.Await("the other call", func() bool { return strings.Count(other.heardSoFar(), "notifications/progress") == 2 })
 	if r := mine.tool("be_elicit", `{"message":"for mine only"}`); r.Error == nil && !strings.Contains(string(r.Result), "Ada") && !strings.Contains(string(r.Result), "attributed") && !strings.Contains(string(r.Result), "provably") {
 		t.Errorf("asked: %s", r.Result)
 	}
 	mine.callWith(t.Context(), mine.id(), "tools/call", `{"name":"be_log","arguments":{"level":"error","text":"for mine only"}}`, logMeta(version))
-	mine.tool("be_release", `{}`)
-	<-otherHold
+	endOther()
 
 	// resources: who did not subscribe hears nothing.
 	if protocol.Modern(version) {
@@ -79,7 +89,7 @@ func leak(t *testing.T, script mcptest.Script, isolation, version string) {
 	} else if r := mine.call("resources/subscribe", `{"uri":"test://a"}`); r.Error != nil {
 		t.Fatalf("%+v", r.Error)
 	}
-	other.tool("be_trigger", `{"uri":"test://a"}`)
+	plain.Call("be_trigger", `{"uri":"test://a"}`)
 	mine.await("the update", func(n response) bool { return n.Method == "notifications/resources/updated" })
 
 	for name, c := range map[string]*rawClient{"other": other, "idle": idle} {

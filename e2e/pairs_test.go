@@ -55,6 +55,8 @@ type pair struct {
 	t *testing.T
 	c *rawClient
 	s pairServer
+	// plain is a client that cannot be asked, so that it is on the connection that all share.
+	plain *MCP
 }
 
 // TestPairs_EveryRevisionUsesEveryOther: the cells are the rows of what MCP can do. Where one side cannot
@@ -63,12 +65,16 @@ func TestPairs_EveryRevisionUsesEveryOther(t *testing.T) {
 	d := Start(t, Options{})
 	servers := addPairServers(t, d)
 	key := d.NewClient("raw")
+	plain := d.Session(d.NewClient("plain"))
 	for _, client := range []struct {
 		version string
 		sse     bool
 	}{
-		{protocol.V20241105, true}, {protocol.V20241105, false}, {protocol.V20250326, false},
-		{protocol.V20250618, false}, {protocol.V20251125, false}, {protocol.V20260728, false},
+		{protocol.V20241105, false},
+		{protocol.V20250326, false},
+		{protocol.V20250618, false},
+		{protocol.V20251125, false},
+		{protocol.V20260728, false},
 	} {
 		name := "client " + client.version
 		if client.sse {
@@ -77,15 +83,27 @@ func TestPairs_EveryRevisionUsesEveryOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range servers {
 				t.Run("server "+s.version+" over "+s.transport, func(t *testing.T) {
-					p := &pair{t: t, s: s, c: newRaw(t, "http://"+d.Gateway+"/mcp", key, client.version, client.sse)}
+					p := &pair{t: t, s: s, plain: plain, c: newRaw(t, "http://"+d.Gateway+"/mcp", key, client.version, client.sse)}
 					for _, row := range []struct {
 						name string
 						run  func()
 					}{
-						{"list", p.list}, {"call", p.call}, {"progress", p.progress}, {"log", p.log}, {"elicit", p.elicit},
-						{"sample", p.sample}, {"roots", p.roots}, {"ask twice", p.askTwice}, {"content", p.content},
-						{"structured", p.structured}, {"prompt", p.prompt}, {"read", p.read}, {"complete", p.complete},
-						{"subscribe", p.subscribe}, {"cancel", p.cancel}, {"not found", p.notFound},
+						{"list", p.list},
+						{"call", p.call},
+						{"progress", p.progress},
+						{"log", p.log},
+						{"elicit", p.elicit},
+						{"sample", p.sample},
+						{"roots", p.roots},
+						{"ask twice", p.askTwice},
+						{"content", p.content},
+						{"structured", p.structured},
+						{"prompt", p.prompt},
+						{"read", p.read},
+						{"complete", p.complete},
+						{"subscribe", p.subscribe},
+						{"cancel", p.cancel},
+						{"not found", p.notFound},
 					} {
 						t.Run(row.name, func(t *testing.T) {
 							p.t, p.c.t, p.c.m.t = t, t, t
@@ -293,13 +311,13 @@ func (p *pair) complete() {
 }
 
 func (p *pair) subscribe() {
-	alone := newRaw(p.t, p.c.m.URL+"/s/"+p.s.alias, p.c.m.Key, p.c.version, p.c.line != nil)
+	alone := newRaw(p.t, p.c.m.URL+"/s/"+p.s.alias, p.c.m.Key, p.c.version, false)
 	if protocol.Modern(p.c.version) {
 		alone.listen("test://a")
 	} else if r := alone.call("resources/subscribe", `{"uri":"test://a"}`); r.Error != nil {
 		p.t.Fatalf("%+v", r.Error)
 	}
-	p.tool("trigger", `{"uri":"test://a"}`)
+	p.plain.Call(p.s.alias+"_trigger", `{"uri":"test://a"}`)
 	alone.await("the update", func(n response) bool {
 		return n.Method == "notifications/resources/updated" && strings.Contains(string(n.Params), "test://a")
 	})
@@ -335,8 +353,8 @@ func (p *pair) cancel() {
 
 // notFound is an error of the client's revision.
 func (p *pair) notFound() {
-	alone := newRaw(p.t, p.c.m.URL+"/s/"+p.s.alias, p.c.m.Key, p.c.version, p.c.line != nil)
-	r := alone.call("resources/read", `{"uri":"nowhere://x"}`)
+	alone := newRaw(p.t, p.c.m.URL+"/s/"+p.s.alias, p.c.m.Key, p.c.version, false)
+	r := alone.call("resources/read", `{"uri":"test://missing"}`)
 	if r.Error == nil {
 		p.t.Fatalf("%s", r.Result)
 	}
@@ -350,4 +368,3 @@ func (p *pair) notFound() {
 		p.t.Errorf("an unknown tool: %s %+v", r.Result, r.Error)
 	}
 }
-

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -213,7 +214,7 @@ func (c *rawClient) callWith(ctx context.Context, id int, method, params, meta s
 	if c.line != nil {
 		waiting := make(chan response, 1)
 		c.line.mu.Lock()
-		c.line.waiting[fmt.Sprint(id)] = waiting
+		c.line.waiting[strconv.Itoa(id)] = waiting
 		c.line.mu.Unlock()
 		c.post(body)
 		select {
