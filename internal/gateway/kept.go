@@ -28,8 +28,8 @@ const (
 	// keepTimeout bounds one access to the store.
 	keepTimeout = 10 * time.Second
 
-	// usedSlack is by how much the time of last use that is kept may lie behind when the gateway stops.
-	usedSlack = 10 * time.Minute
+	// usedSlack is by how much the time of last use that is kept may lie behind.
+	usedSlack = time.Hour
 )
 
 // keeper writes sessions to the store, off the path of requests and one at a time. It has no goroutine while
