@@ -155,6 +155,13 @@ func (k *keeper) close() {
 	k.writer.Wait()
 }
 
+// open takes back close.
+func (k *keeper) open() {
+	k.mu.Lock()
+	k.closed = false
+	k.mu.Unlock()
+}
+
 // begin makes the caller the one that looks for a session, and woken is for it to call then. Where somebody
 // does already, it waits for that. first is false where there is nothing to do.
 func (k *keeper) begin(ctx context.Context, key string) (woken func(), first bool) {

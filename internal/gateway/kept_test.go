@@ -246,3 +246,19 @@ func TestKept_WithoutAStoreASessionEndsWithTheDaemon(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
+
+func TestKept_ASessionGoesOnWhereTheGatewayWasStoppedAndStarted(t *testing.T) {
+	_, spec := scripted(t)
+	r := start(t, spec, newShelf())
+	sid := r.open("d", "/mcp", "{}")
+	for range 2 {
+		r.gw.Close()
+		if a := r.send("POST", "/mcp", "d", pingBody, sid); a.status != 404 {
+			t.Errorf("stopped: %d", a.status)
+		}
+		r.gw.Resume()
+		if a := r.send("POST", "/mcp", "d", pingBody, sid); a.status != 200 {
+			t.Errorf("started: %d %s", a.status, a.body)
+		}
+	}
+}

@@ -191,8 +191,11 @@ func (g *Gateway) Sweep(now time.Time) {
 	}
 }
 
-// Resume takes back Drain.
-func (g *Gateway) Resume() { g.drain.Store(newLatch()) }
+// Resume takes back Drain and Close.
+func (g *Gateway) Resume() {
+	g.keeper.open()
+	g.drain.Store(newLatch())
+}
 
 // latch is a channel that many may close.
 type latch struct {
