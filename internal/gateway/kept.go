@@ -28,8 +28,8 @@ const (
 	// keepTimeout bounds one access to the store.
 	keepTimeout = 10 * time.Second
 
-	// usedSlack is by how much the time of last use that is kept may lie behind when the gateway stops.
-	usedSlack = 10 * time.Minute
+	// usedSlack is by how much the time of last use that is kept may lie behind.
+	usedSlack = time.Hour
 )
 
 // keeper writes sessions to the store, off the path of requests and one at a time. It has no goroutine while
@@ -153,6 +153,13 @@ func (k *keeper) close() {
 	k.closed = true
 	k.mu.Unlock()
 	k.writer.Wait()
+}
+
+// open takes back close.
+func (k *keeper) open() {
+	k.mu.Lock()
+	k.closed = false
+	k.mu.Unlock()
 }
 
 // begin makes the caller the one that looks for a session, and woken is for it to call then. Where somebody

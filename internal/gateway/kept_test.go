@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ type shelf struct {
 	mu    sync.Mutex
 	kept  map[string]mcpmux.Session
 	asked int
+	stuck bool // nothing is deleted
 }
 
 func newShelf() *shelf { return &shelf{kept: make(map[string]mcpmux.Session)} }
@@ -40,6 +42,9 @@ func (s *shelf) Session(_ context.Context, id string) (mcpmux.Session, bool, err
 func (s *shelf) DeleteSession(_ context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.stuck {
+		return errors.New("stuck")
+	}
 	delete(s.kept, id)
 	return nil
 }
@@ -208,5 +213,52 @@ func TestKept_ASweptSessionWakesOnceForAllWhoAsk(t *testing.T) {
 	all.Wait()
 	if n := on.lookups(); n != 1 {
 		t.Errorf("%d look-ups", n)
+	}
+}
+
+func TestKept_ADeletedSessionStaysSoWhereTheStoreFails(t *testing.T) {
+	_, spec := scripted(t)
+	on := newShelf()
+	r := start(t, spec, on)
+	sid := r.open("d", "/mcp", "{}")
+	r.gw.keeper.writer.Wait()
+	on.stuck = true
+	if a := r.send("DELETE", "/mcp", "d", "", sid); a.status != 204 {
+		t.Fatalf("DELETE: %d", a.status)
+	}
+	r.gw.keeper.writer.Wait()
+	if a := r.send("POST", "/mcp", "d", pingBody, sid); a.status != 404 {
+		t.Errorf("it came back: %d", a.status)
+	}
+	on.stuck = false
+	r.gw.Close()
+	if len(on.kept) != 0 {
+		t.Errorf("%d kept", len(on.kept))
+	}
+}
+
+func TestKept_WithoutAStoreASessionEndsWithTheDaemon(t *testing.T) {
+	_, spec := scripted(t)
+	first := start(t, spec, nil)
+	sid := first.open("d", "/mcp", "{}")
+	first.gw.Close()
+	if a := start(t, spec, nil).send("POST", "/mcp", "d", pingBody, sid); a.status != 404 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestKept_ASessionGoesOnWhereTheGatewayWasStoppedAndStarted(t *testing.T) {
+	_, spec := scripted(t)
+	r := start(t, spec, newShelf())
+	sid := r.open("d", "/mcp", "{}")
+	for range 2 {
+		r.gw.Close()
+		if a := r.send("POST", "/mcp", "d", pingBody, sid); a.status != 404 {
+			t.Errorf("stopped: %d", a.status)
+		}
+		r.gw.Resume()
+		if a := r.send("POST", "/mcp", "d", pingBody, sid); a.status != 200 {
+			t.Errorf("started: %d %s", a.status, a.body)
+		}
 	}
 }

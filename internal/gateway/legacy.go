@@ -237,7 +237,7 @@ func (g *Gateway) serveGet(w http.ResponseWriter, r *http.Request, id Identity, 
 		return
 	}
 	s := x.sess
-	if last := r.Header.Get(headerLastEvent); last != "" && protocol.Has(s.version, protocol.Resumption) {
+	if last := r.Header.Get(headerLastEvent); last != "" && s.resumable() {
 		g.resumeGet(w, r, s, last)
 		return
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,16 +13,18 @@ import (
 
 func TestPace_AtMostTenNoticesInASecondAndTheLastArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const states = 1000
 		var said []time.Time
-		var state, heard int
-		p := &pace{say: func(string) { said, heard = append(said, time.Now()), state }}
+		var state atomic.Int64
+		var heard int64
+		p := &pace{say: func(string) { said, heard = append(said, time.Now()), state.Load() }}
 		defer p.stop()
-		for state = 1; state <= 1000; state++ {
+		for range states {
+			state.Add(1)
 			p.note([]string{methodToolsChanged, methodPromptsChanged, methodResourcesChanged})
-			time.Sleep(7 * time.Millisecond) // the bubble's clock, not ours
+			time.Sleep(7 * time.Millisecond) //nolint:forbidigo // the clock of the bubble
 		}
-		state--
-		time.Sleep(2 * paceRound)
+		time.Sleep(2 * paceRound) //nolint:forbidigo // the clock of the bubble
 		synctest.Wait()
 		for i, from := range said {
 			n := 0
@@ -34,8 +37,8 @@ func TestPace_AtMostTenNoticesInASecondAndTheLastArrives(t *testing.T) {
 				t.Fatalf("%d notices in the second after the %dth", n, i)
 			}
 		}
-		if heard != state || p.timer != nil {
-			t.Errorf("the last notice was of state %d of %d; a timer left: %v", heard, state, p.timer != nil)
+		if heard != states || p.timer != nil {
+			t.Errorf("the last notice was of state %d of %d; a timer left: %v", heard, states, p.timer != nil)
 		}
 	})
 }
@@ -51,7 +54,7 @@ func TestPace_TheFirstNoticeComesAtOnceAndNoneAfterTheEnd(t *testing.T) {
 		p.note([]string{methodToolsChanged, methodPromptsChanged})
 		p.stop()
 		p.note([]string{methodToolsChanged})
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // the clock of the bubble
 		synctest.Wait()
 		if n != 1 {
 			t.Errorf("%d notices after the end", n-1)

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
@@ -45,7 +44,7 @@ type reply struct {
 
 // resumable says that the client can come back for the answer in its session, if its revision has that.
 func (r *reply) resumable(s *session) {
-	if r.accept && protocol.Has(s.version, protocol.Resumption) {
+	if r.accept && s.resumable() {
 		r.sess = s
 	}
 }

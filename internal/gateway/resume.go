@@ -350,6 +350,9 @@ func (r *trails) find(id string) *trail {
 	return nil
 }
 
+// resumable says whether the revision lets a client come back for a stream.
+func (s *session) resumable() bool { return s.stream.id != "" }
+
 // resume finds the stream and the place in it that a Last-Event-ID names.
 func (s *session) resume(last string) (*trail, *reader, *rpcError) {
 	s.trails.expire(time.Now())

@@ -44,7 +44,8 @@ func TestResume_AQuestionSurvivesAReconnect(t *testing.T) {
 	s := r.events("POST", "/mcp", "d", callBody(`7`, "be_ask", ask, ""), sid)
 	question := s.next()
 	s.end()
-	again := r.events("GET", "/mcp", "d", "", sid, "Last-Event-ID: "+strings.Split(s.last, "-")[0]+"-0")
+	stream, _, _ := strings.Cut(s.last, "-")
+	again := r.events("GET", "/mcp", "d", "", sid, "Last-Event-ID: "+stream+"-0")
 	if e := again.next(); e != question || !strings.Contains(e, "elicitation/create") {
 		t.Fatalf("asked %s, then %s", question, e)
 	}
@@ -118,7 +119,7 @@ func TestResume_AnUnknownEventIsRefusedWithWords(t *testing.T) {
 	sid, others := r.open("d", "/mcp", "{}"), r.open("d", "/mcp", "{}")
 	s := r.events("POST", "/mcp", "d", callBody(`7`, "be_hold", `{}`, `{"progressToken":1}`), sid)
 	s.next()
-	stream := strings.Split(s.last, "-")[0]
+	stream, _, _ := strings.Cut(s.last, "-")
 	for _, last := range []string{"x", "-", stream, stream + "-x", stream + "-9", stream + "--1", "pNOSUCH-1", "gNOSUCH-1"} {
 		a := r.send("GET", "/mcp", "d", "", sid, "Accept: text/event-stream", "Last-Event-ID: "+last)
 		if a.status != 400 || !strings.Contains(a.body, "Last-Event-ID") {

@@ -183,6 +183,7 @@ func (g *Gateway) Sweep(now time.Time) {
 	for _, s := range g.sessions.all() {
 		s.stream.expire(now)
 		s.trails.expire(now)
+		g.keeper.keepUsed(s, usedSlack)
 		if s.idle() && now.Unix()-s.used.Load() > int64(sessionIdle/time.Second) {
 			g.keeper.keepUsed(s, 0)
 			g.dropSession(s)
@@ -190,8 +191,11 @@ func (g *Gateway) Sweep(now time.Time) {
 	}
 }
 
-// Resume takes back Drain.
-func (g *Gateway) Resume() { g.drain.Store(newLatch()) }
+// Resume takes back Drain and Close.
+func (g *Gateway) Resume() {
+	g.keeper.open()
+	g.drain.Store(newLatch())
+}
 
 // latch is a channel that many may close.
 type latch struct {

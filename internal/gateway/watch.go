@@ -33,7 +33,8 @@ func (x *exchange) watch(s *mcpmux.Server, cancel context.CancelCauseFunc) *watc
 	if w.limit > 0 && w.limit < first {
 		first = w.limit
 	}
-	w.timer = time.AfterFunc(first, w.tick)
+	w.timer = time.AfterFunc(time.Hour, w.tick) // the tick uses the timer, so it starts when it is in place
+	w.timer.Reset(first)
 	return w
 }
 
