@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -17,38 +18,70 @@ import (
 // Server is one scripted server.
 type Server struct {
 	script Script
+	ctx    context.Context //nolint:containedctx // the life of the server, ended by Close
+	end    context.CancelFunc
+	nobody *peer // who comes without a session
 
-	// mu guards the following.
-	mu       sync.Mutex
-	counts   map[string]int // requests and notifications, by method
-	calls    map[string]int // tools/call, by tool
-	added    []string       // tools added by the tool "change"
-	asks     map[string]chan wire.Message
-	asked    int
-	running  map[string]context.CancelFunc // requests, by session and raw id
-	holding  map[string]chan struct{}      // calls of "hold", by their key
-	changed  chan struct{}                 // closed and replaced whenever the above changes
-	streams  map[int]stream                // where notifications without a request go
-	nextKey  int
-	sessions map[string]bool
-	headers  []map[string]string // of POST requests
-	greeted  bool
+	// mu guards the following, and all peers.
+	mu        sync.Mutex
+	counts    map[string]int  // requests and notifications, by method
+	calls     map[string]int  // tools/call, by tool
+	added     []string        // tools added by the tools "change" and "flood"
+	removed   map[string]bool // resources removed by the tool "delete_resource"
+	asks      map[messageKey]chan wire.Message
+	asked     int
+	running   map[messageKey]context.CancelFunc // requests
+	holding   map[*request]chan struct{}        // calls of "hold"
+	tasks     []*task
+	elicited  int
+	changed   chan struct{}  // closed and replaced whenever the above changes
+	streams   map[int]stream // where notifications without a request go
+	nextKey   int
+	sessions  map[string]*peer
+	endpoints map[string]*pipe // of HTTP+SSE
+	peers     map[*peer]bool
+	headers   []map[string]string // of POST requests
+	greeted   bool
+}
+
+// messageKey is a message of a peer: the text of its id.
+type messageKey struct {
+	peer *peer
+	id   string
 }
 
 // stream is an open GET stream, a listen stream or a process's output.
 type stream struct {
-	send func([]byte)
-	meta string // _meta of what it carries, for listen streams
+	send   func([]byte)
+	meta   string  // _meta of what it carries, for listen streams
+	filter *filter // of listen streams
+}
+
+// notify sends a notification on the stream; params is an object.
+func (st stream) notify(method, params string) {
+	p := []byte(params)
+	if st.meta != "" {
+		p = wire.Splice(nil, p, []wire.Edit{wire.SetMember(p, wire.Span{End: len(p)}, "_meta", []byte(st.meta))})
+	}
+	st.send(wire.NewNotification(method, p))
 }
 
 // New makes a server that does what the script says.
 func New(script Script) *Server {
-	return &Server{
-		script: script, counts: make(map[string]int), calls: make(map[string]int), asks: make(map[string]chan wire.Message),
-		running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
-		streams: make(map[int]stream), sessions: make(map[string]bool),
+	s := &Server{
+		script: script, counts: make(map[string]int), calls: make(map[string]int), removed: make(map[string]bool),
+		asks: make(map[messageKey]chan wire.Message), running: make(map[messageKey]context.CancelFunc), holding: make(map[*request]chan struct{}),
+		changed: make(chan struct{}), streams: make(map[int]stream), sessions: make(map[string]*peer), endpoints: make(map[string]*pipe),
+		peers: make(map[*peer]bool),
 	}
+	s.ctx, s.end = context.WithCancel(context.Background())
+	s.nobody = s.newPeer(s.ctx)
+	return s
 }
+
+// Close ends every session and whatever still runs for it. A server that nobody closes keeps calls that wait, as
+// long as their client is there.
+func (s *Server) Close() { s.end() }
 
 // note changes what mu guards and wakes Await.
 func (s *Server) note(change func()) {
@@ -87,6 +120,24 @@ func (s *Server) Streams() int {
 	return len(s.streams)
 }
 
+// Subscribed is how many sessions, connections or listen streams hear of the changes of a resource.
+func (s *Server) Subscribed(uri string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for p := range s.peers {
+		if p.uris[uri] {
+			n++
+		}
+	}
+	for _, st := range s.streams {
+		if st.filter != nil && slices.Contains(st.filter.Resources, uri) {
+			n++
+		}
+	}
+	return n
+}
+
 // Headers are those of the POST requests that named the method in their body; see ServeHTTP for which are kept.
 func (s *Server) Headers(method string) []map[string]string {
 	s.mu.Lock()
@@ -118,7 +169,7 @@ func (s *Server) Await(ctx context.Context, ok func() bool) bool {
 	}
 }
 
-// Release lets every waiting call of "hold" answer.
+// Release lets every waiting call of "hold" answer, and ends every task that waits for it.
 func (s *Server) Release() {
 	s.note(func() {
 		for key, c := range s.holding {
@@ -126,9 +177,10 @@ func (s *Server) Release() {
 			delete(s.holding, key)
 		}
 	})
+	s.releaseTasks()
 }
 
-// Broadcast sends a notification to whoever has a stream open; params is an object or "".
+// Broadcast sends a notification to whoever has a stream open, wanted or not; params is an object or "".
 func (s *Server) Broadcast(method, params string) {
 	s.mu.Lock()
 	open := slices.Collect(maps.Values(s.streams))
@@ -137,11 +189,7 @@ func (s *Server) Broadcast(method, params string) {
 		params = "{}"
 	}
 	for _, st := range open {
-		p := []byte(params)
-		if st.meta != "" {
-			p = wire.Splice(nil, p, []wire.Edit{wire.SetMember(p, wire.Span{End: len(p)}, "_meta", []byte(st.meta))})
-		}
-		st.send(wire.NewNotification(method, p))
+		st.notify(method, params)
 	}
 }
 
@@ -166,110 +214,221 @@ func (s *Server) open(st stream) (closed func()) {
 	return func() { s.note(func() { delete(s.streams, key) }) }
 }
 
-// take handles one message; reply is nil where there is none. out sends what the request causes.
-func (s *Server) take(ctx context.Context, session string, m wire.Message, out func([]byte)) (reply []byte) {
+// via is the way that a request came by.
+type via struct {
+	out    func([]byte)          // sends what the request causes
+	header http.Header           // nil but over HTTP
+	drop   func()                // closes the connection; nil: there is none of its own
+	cut    func(context.Context) // ends the response stream until the client resumes it; nil: it cannot
+}
+
+// take handles one message; reply is nil where there is none, and status is what it has over HTTP from 2026-07-28.
+func (s *Server) take(ctx context.Context, p *peer, m wire.Message, v via) (reply []byte, status int) {
 	switch m.Kind {
 	case wire.Response, wire.Error:
 		s.mu.Lock()
-		c := s.asks[string(m.Bytes(m.ID))]
+		c := s.asks[messageKey{p, string(m.Bytes(m.ID))}]
 		s.mu.Unlock()
 		if c != nil {
 			c <- m
 		}
 		s.note(func() { s.counts["response"]++ })
-		return nil
+		return nil, 0
 	case wire.Notification:
-		if m.Method == "notifications/cancelled" {
-			s.cancel(session, m)
-		}
-		s.note(func() { s.counts[m.Method]++ })
-		return nil
+		s.notified(p, m)
+		return nil, 0
 	case wire.Request:
 	}
 	s.note(func() { s.counts[m.Method]++ })
-	key := session + "/" + string(m.Bytes(m.ID))
+	key := messageKey{p, string(m.Bytes(m.ID))}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.note(func() { s.running[key] = cancel })
 	defer s.note(func() { delete(s.running, key) })
-	r := &request{s: s, ctx: ctx, m: m, key: key, out: out}
+	send := v.out
+	v.out = func(raw []byte) { send(s.wrapped(p, raw)) }
+	r := &request{via: v, s: s, ctx: ctx, m: m, p: p}
 	result, fail := r.answer()
 	switch {
 	case ctx.Err() != nil || (result == "" && fail == nil):
-		return nil
+		return nil, 0
 	case fail != nil:
-		return wire.NewError(m.Bytes(m.ID), fail.code, fail.message, nil)
+		var data []byte
+		if fail.data != "" {
+			data = []byte(fail.data)
+		}
+		return wire.NewError(m.Bytes(m.ID), fail.code, fail.message, data), fail.status()
 	}
-	return wire.NewResult(m.Bytes(m.ID), []byte(result))
+	return wire.NewResult(m.Bytes(m.ID), []byte(r.finished(result))), http.StatusOK
 }
 
-func (s *Server) cancel(session string, m wire.Message) {
+func (s *Server) notified(p *peer, m wire.Message) {
+	switch m.Method {
+	case "notifications/cancelled":
+		s.cancel(p, m)
+	case "notifications/initialized":
+		s.note(func() { p.ready = true })
+		defer s.askAtStart(p)
+	}
+	s.note(func() { s.counts[m.Method]++ })
+}
+
+func (s *Server) cancel(p *peer, m wire.Message) {
 	var found [1]wire.Span
 	if wire.Find(m.Raw, m.Params, []string{"requestId"}, found[:]) != nil {
 		return
 	}
 	s.mu.Lock()
-	end := s.running[session+"/"+string(m.Bytes(found[0]))]
+	end := s.running[messageKey{p, string(m.Bytes(found[0]))}]
 	s.mu.Unlock()
 	if end != nil {
 		end()
 	}
 }
 
-type failure struct {
-	code    int
-	message string
-}
-
 // request is one request being answered.
 type request struct {
-	s   *Server
-	ctx context.Context //nolint:containedctx // a request is as short as its context
-	m   wire.Message
-	key string
-	out func([]byte)
+	via
+	s       *Server
+	ctx     context.Context //nolint:containedctx // a request is as short as its context
+	m       wire.Message
+	p       *peer
+	params  params
+	version string // that it is answered in
+	caps    clientCapabilities
+	state   *requestState // of a retry from 2026-07-28
 }
 
+// params are those of all methods that this server reads.
+type params struct {
+	Name           string
+	URI            string
+	TaskID         string
+	Cursor         string
+	Level          string
+	Arguments      json.RawMessage
+	Task           *struct{ TTL *int64 }
+	Notifications  json.RawMessage
+	InputResponses map[string]json.RawMessage
+	RequestState   *string
+	Meta           requestMeta `json:"_meta"`
+}
+
+func (r *request) modern() bool { return r.version >= protocol.V20260728 }
+
 const serverInfo = `{"name":"mcptest","version":"1","x-odd":12345678901234567890}`
+
+func (s *Server) info() string {
+	return strings.Replace(serverInfo, `"mcptest"`, quote(s.script.name()), 1)
+}
 
 // answer is the result as JSON, or the error. Neither means silence.
 func (r *request) answer() (string, *failure) {
 	s := r.s
-	if r.m.Method == "initialize" {
+	err := json.Unmarshal(r.m.Bytes(r.m.Params), &r.params)
+	r.settle()
+	if r.m.Method == "initialize" && (!s.script.strict() || !r.modern() || r.params.Meta.Version == nil) {
 		return r.initialize()
 	}
 	s.mu.Lock()
-	greeted := s.greeted
+	greeted, known := s.greeted, r.p.greeted
 	s.mu.Unlock()
 	if !greeted && s.script.ExitOnProbe {
 		os.Exit(3)
 	}
+	if !s.script.strict() {
+		return r.method()
+	}
+	switch {
+	case r.modern():
+		if fail := r.admit(); fail != nil {
+			return "", fail
+		}
+	case !known && r.m.Method != "ping" && r.m.Method != "server/discover":
+		return "", failed(wire.CodeInvalidRequest, "initialize first")
+	}
+	if err != nil && len(r.m.Bytes(r.m.Params)) > 0 {
+		return "", failed(wire.CodeInvalidParams, err.Error())
+	}
+	return r.method()
+}
+
+// settle decides which revision the request is answered in, and what its client can be asked.
+func (r *request) settle() {
+	s := r.s
+	s.mu.Lock()
+	r.version, r.caps = r.p.version, r.p.caps
+	s.mu.Unlock()
+	if s.script.modern() && (!s.script.legacy() || r.params.Meta.Version != nil) {
+		r.version = protocol.V20260728
+		_ = json.Unmarshal(r.params.Meta.Capabilities, &r.caps) // What is malformed declares nothing.
+	}
+	if r.version == "" {
+		r.version = protocol.NewestLegacy
+	}
+}
+
+// method answers by the method's name.
+func (r *request) method() (string, *failure) {
 	switch r.m.Method {
 	case "server/discover":
 		return r.discover()
 	case "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe":
-		return "{}", nil
+		return r.connection()
+	case "subscriptions/listen":
+		return r.listen()
 	case "tools/list":
 		return r.list("tools", r.tools())
 	case "prompts/list":
-		return r.list("prompts", []string{`{"name":"greet","x-odd":null}`})
+		return r.list("prompts", r.prompts())
 	case "resources/list":
-		return r.list("resources", []string{`{"uri":"test://a","name":"a"}`})
+		return r.list("resources", r.resources())
 	case "resources/templates/list":
-		return r.list("resourceTemplates", []string{`{"uriTemplate":"test://{name}","name":"t"}`})
+		return r.list("resourceTemplates", r.templates())
 	case "prompts/get":
-		return `{"messages":[{"role":"user","content":{"type":"text","text":"hello"}}]}`, nil
+		return r.prompt()
 	case "resources/read":
-		return `{"contents":[{"uri":"test://a","text":"a"}]}`, nil
+		return r.read()
 	case "completion/complete":
-		return `{"completion":{"values":["one"]}}`, nil
+		return r.complete()
 	case "tools/call":
 		return r.call()
+	case "tasks/get", "tasks/result", "tasks/cancel", "tasks/list", "tasks/update":
+		return r.taskMethod()
 	}
-	if s.script.EmptyProbe {
+	return r.unknown()
+}
+
+func (r *request) unknown() (string, *failure) {
+	if r.s.script.EmptyProbe {
 		return "{}", nil
 	}
-	return "", &failure{wire.CodeMethodNotFound, "unknown method"}
+	return "", failed(wire.CodeMethodNotFound, "unknown method")
+}
+
+// connection answers the methods that change or try the connection, which 2026-07-28 has no more.
+func (r *request) connection() (string, *failure) {
+	if !r.s.script.strict() {
+		return "{}", nil
+	}
+	if r.modern() {
+		return r.unknown()
+	}
+	level := rank(r.params.Level)
+	switch {
+	case r.m.Method == "ping":
+	case r.m.Method == "logging/setLevel" && level < 0:
+		return "", failed(wire.CodeInvalidParams, "no such level")
+	case r.m.Method == "logging/setLevel":
+		r.s.note(func() { r.p.level = level })
+	case !r.readable(r.params.URI):
+		return "", r.notFound()
+	case r.m.Method == "resources/subscribe":
+		r.s.note(func() { r.p.uris[r.params.URI] = true })
+	default:
+		r.s.note(func() { delete(r.p.uris, r.params.URI) })
+	}
+	return "{}", nil
 }
 
 func (r *request) initialize() (string, *failure) {
@@ -277,20 +436,38 @@ func (r *request) initialize() (string, *failure) {
 		<-r.ctx.Done()
 		return "", nil
 	}
-	if !r.s.script.legacy() {
-		return "", &failure{wire.CodeUnsupportedVersion, "only 2026-07-28"}
+	var p struct {
+		ProtocolVersion string
+		Capabilities    clientCapabilities
 	}
-	r.s.note(func() { r.s.greeted = true })
+	_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // A malformed one is answered with "".
+	if !r.s.script.legacy() {
+		return "", r.unsupported(p.ProtocolVersion)
+	}
 	version := r.s.script.Version
-	if version == "" {
-		var p struct{ ProtocolVersion string }
-		_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // A malformed one is answered with "".
+	if version == "" || version == protocol.V20260728 {
 		version = p.ProtocolVersion
 	}
-	return `{"protocolVersion":"` + version + `","capabilities":` + capabilities + `,"serverInfo":` + serverInfo + `,"instructions":"be kind"}`, nil
+	r.s.note(func() { r.s.greeted, r.p.greeted, r.p.version, r.p.caps = true, true, version, p.Capabilities })
+	r.version = version
+	return `{"protocolVersion":` + quote(version) + `,"capabilities":` + r.capabilities() + `,"serverInfo":` + r.s.info() + `,"instructions":"be kind"}`, nil
 }
 
-const capabilities = `{"tools":{"listChanged":true},"prompts":{},"resources":{"subscribe":true,"listChanged":true},"logging":{},"completions":{}}`
+// capabilities are those that the revision has, or those of every script without a Version.
+func (r *request) capabilities() string {
+	const common = `{"tools":{"listChanged":true},"prompts":{},"resources":{"subscribe":true,"listChanged":true},"logging":{}`
+	switch {
+	case !r.s.script.strict():
+		return common + `,"completions":{}}`
+	case r.version < protocol.V20250326:
+		return common + `}`
+	case r.version == protocol.V20251125:
+		return common + `,"completions":{},"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}}`
+	case r.modern():
+		return common + `,"completions":{},"extensions":{"` + protocol.TasksID + `":{}}}`
+	}
+	return common + `,"completions":{}}`
+}
 
 func (r *request) discover() (string, *failure) {
 	script := r.s.script
@@ -303,20 +480,21 @@ func (r *request) discover() (string, *failure) {
 		if script.legacy() {
 			versions += `,"` + protocol.V20251125 + `"`
 		}
-		return `{"supportedVersions":[` + versions + `],"capabilities":` + capabilities + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + serverInfo + `}}`, nil
+		return `{"supportedVersions":[` + versions + `],"capabilities":` + r.capabilities() + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + r.s.info() + `}}`, nil
 	case script.EmptyProbe:
 		return "{}", nil
 	case script.ProbeError != 0:
-		return "", &failure{script.ProbeError, "the probe was refused"}
+		return "", failed(script.ProbeError, "the probe was refused")
 	}
-	return "", &failure{wire.CodeMethodNotFound, "unknown method"}
+	return "", failed(wire.CodeMethodNotFound, "unknown method")
 }
 
 // list is one page of items; cursors are offsets.
 func (r *request) list(member string, items []string) (string, *failure) {
-	var p struct{ Cursor string }
-	_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // No params, no cursor.
-	from, _ := strconv.Atoi(p.Cursor)             // "" is the first page.
+	from, err := strconv.Atoi(r.params.Cursor) // "" is the first page.
+	if r.s.script.strict() && r.params.Cursor != "" && (err != nil || from <= 0 || from >= len(items)) {
+		return "", failed(wire.CodeInvalidParams, "no such cursor")
+	}
 	to, next := len(items), ""
 	if size := r.s.script.PageSize; size > 0 && from+size < to {
 		to = from + size
@@ -330,4 +508,11 @@ func (r *request) list(member string, items []string) (string, *failure) {
 		text += `,"nextCursor":"` + next + `"`
 	}
 	return text + "}", nil
+}
+
+func quote(s string) string { return string(wire.Quote(s)) }
+
+// rank is the place of a log level, -1 where it is none (RFC 5424 §6.2.1).
+func rank(level string) int {
+	return slices.Index([]string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}, level)
 }

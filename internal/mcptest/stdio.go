@@ -1,23 +1,26 @@
 package mcptest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 const maxLine = 64 << 20
 
 // Main is the scripted server as a process: it reads its script from the environment, serves standard input
-// and output, and returns the exit code.
+// and output, or HTTP where the script says so, and returns the exit code.
 func Main() int {
 	var script Script
 	if err := json.Unmarshal([]byte(os.Getenv(scriptVar)), &script); err != nil {
@@ -35,7 +38,13 @@ func Main() int {
 	if script.IgnoreTerm {
 		signal.Ignore(syscall.SIGTERM)
 	}
+	if script.JunkAtStart {
+		_, _ = os.Stdout.WriteString("mcptest 1.0 is starting ...\n\n{no message\n\"neither\"\n") // The reader has gone.
+	}
 	<-time.After(script.StartDelay)
+	if script.Listen != "" {
+		return listenAndServe(script)
+	}
 	New(script).Serve(context.Background(), os.Stdin, os.Stdout)
 	if script.IgnoreStdinEnd {
 		select {}
@@ -43,66 +52,91 @@ func Main() int {
 	return 0
 }
 
+// listenAndServe serves HTTP until the process is ended. Where standard input is a pipe, its end is the end, too:
+// the server does not outlive the test that started it.
+func listenAndServe(script Script) int {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", script.Listen)
+	if err != nil {
+		_, _ = os.Stderr.WriteString("mcptest: " + err.Error() + "\n")
+		return 2
+	}
+	s := New(script)
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
+	if in, err := os.Stdin.Stat(); err == nil && in.Mode()&os.ModeNamedPipe != 0 {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin) // However it ends.
+			_ = srv.Close()
+		}()
+	}
+	_, _ = os.Stderr.WriteString("http://" + l.Addr().String() + "/mcp\n")
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return 1
+	}
+	return 0
+}
+
 // Serve serves one client over a pair of pipes until in ends.
 func (s *Server) Serve(ctx context.Context, in io.Reader, out io.Writer) {
-	var (
-		mu    sync.Mutex
-		tasks sync.WaitGroup
-	)
-	ctx, cancel := context.WithCancel(ctx)
-	defer tasks.Wait()
-	defer cancel()
-	write := func(raw []byte) {
+	var mu sync.Mutex
+	c := s.newPipe(ctx, func(raw []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		_, _ = out.Write(wire.Line(nil, raw)) // The reader has gone: so will the input.
-	}
-	if s.script.legacy() {
-		defer s.open(stream{send: write})()
-	}
+	})
+	defer c.close()
 	lines := wire.NewLineReader(in, maxLine)
 	for {
 		line, err := lines.Next()
 		if err != nil {
 			return
 		}
-		m, err := wire.Parse(append([]byte(nil), line...))
-		if err != nil {
-			continue
-		}
-		if m.Kind != wire.Request {
-			s.take(ctx, "", m, write) // In order: a cancellation follows its request.
-			continue
-		}
-		tasks.Go(func() {
-			if m.Method == "subscriptions/listen" {
-				s.listen(ctx, m, write)
-				return
-			}
-			if reply := s.take(ctx, "", m, write); reply != nil {
-				write(reply)
-			}
-		})
+		c.receive(bytes.Clone(line))
 	}
 }
 
-// listen serves a subscriptions/listen request until it is cancelled.
-func (s *Server) listen(ctx context.Context, m wire.Message, write func([]byte)) {
-	id := string(m.Bytes(m.ID))
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s.note(func() {
-		s.counts[m.Method]++
-		s.running["/"+id] = cancel
-	})
-	defer s.note(func() { delete(s.running, "/"+id) })
-	meta := `{"` + protocol.MetaSubscription + `":` + id + `}`
-	var found [1]wire.Span
-	filter := "{}"
-	if wire.Find(m.Raw, m.Params, []string{"notifications"}, found[:]) == nil && found[0].OK() {
-		filter = string(m.Bytes(found[0]))
+// pipe is one client whose messages all come the same way.
+type pipe struct {
+	s      *Server
+	p      *peer
+	write  func([]byte)
+	closed func()
+
+	mu    sync.Mutex // guards over, and tasks against new ones
+	over  bool
+	tasks sync.WaitGroup
+}
+
+func (s *Server) newPipe(ctx context.Context, write func([]byte)) *pipe {
+	c := &pipe{s: s, p: s.newPeer(ctx), write: write, closed: func() {}}
+	if s.script.legacy() {
+		c.closed = s.open(stream{send: write})
+		s.attach(c.p, write)
 	}
-	defer s.open(stream{send: write, meta: meta})()
-	write(wire.NewNotification("notifications/subscriptions/acknowledged", []byte(`{"_meta":`+meta+`,"notifications":`+filter+`}`)))
-	<-ctx.Done()
+	return c
+}
+
+func (c *pipe) close() {
+	c.s.forget(c.p)
+	c.mu.Lock()
+	c.over = true
+	c.mu.Unlock()
+	c.tasks.Wait()
+	c.closed()
+}
+
+// receive takes one message, or a batch where the revision has them. Requests run beside each other.
+func (c *pipe) receive(raw []byte) {
+	s := c.s
+	var requests []wire.Message
+	if wire.IsBatch(raw) && s.takesBatches(c.p) {
+		requests = s.takeRest(c.p, elements(raw))
+	} else if m, err := wire.Parse(raw); err == nil {
+		requests = s.takeRest(c.p, []wire.Message{m}) // In order: a cancellation follows its request.
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(requests) == 0 || c.over {
+		return
+	}
+	c.tasks.Go(func() { s.takeAll(c.p.ctx, c.p, requests, via{out: c.write}) })
 }
