@@ -186,7 +186,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.front = &front{supervisor: d.super, log: d.log, changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
-		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.key.Derive("gateway state"),
+		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.key.Derive("gateway state"), Sessions: d.store,
 		Elicit: func(ctx context.Context, e mcpmux.Elicitation) ([]byte, bool) { return d.desk.elicit(ctx, e) },
 	})
 	if err != nil {

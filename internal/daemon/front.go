@@ -57,6 +57,7 @@ func (f *front) Start(ctx context.Context) error {
 	}
 	srv := guard.Server(guard.Guard(guard.Config{Port: l.Port(), Origins: f.other, Log: f.log})(f.routes(l.URL())), f.log)
 	served := make(chan struct{})
+	f.gateway.Resume() // before the first request
 	f.mu.Lock()
 	f.listener, f.server, f.served = l, srv, served
 	f.mu.Unlock()
@@ -66,7 +67,6 @@ func (f *front) Start(ctx context.Context) error {
 			f.log.Error("gateway listener ended", "err", err)
 		}
 	}()
-	f.gateway.Resume()
 	f.supervisor.Start()
 	f.log.Info("gateway started", "addr", l.Addr())
 	f.changed(true)
