@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -180,17 +181,18 @@ func (s *Server) send(method, params string, out func([]byte)) (answer chan wire
 // state is what requestState says to the server itself.
 type state struct {
 	What    string   `json:"what"`
+	Of      string   `json:"of"` // the request, see mark
 	Round   int      `json:"round"`
 	Answers []string `json:"answers"`
 }
 
 // putInResult asks in the result and reads the answers from the retry (2026-07-28 basic/patterns/mrtr).
 func (r *request) putInResult(what string, rounds [][]question) (answers []string, early string, fail *failure) {
-	st := state{What: what}
+	st := state{What: what, Of: r.s.mark(r.m)}
 	if r.State == "" && len(r.Responses) == 0 {
 		return nil, inputRequired(rounds[0], st), nil
 	}
-	if !st.open(r.State) || st.What != what || st.Round >= len(rounds) {
+	if !st.open(r.State) || st.What != what || st.Of != r.s.mark(r.m) || st.Round >= len(rounds) {
 		return nil, "", &failure{wire.CodeInvalidParams, "the requestState is not ours", ""}
 	}
 	var got []string
@@ -218,6 +220,17 @@ func inputRequests(qs []question) string {
 		all = append(all, `"q`+strconv.Itoa(i+1)+`":{"method":`+quote(q.method)+`,"params":`+q.params+`}`)
 	}
 	return "{" + strings.Join(all, ",") + "}"
+}
+
+// mark says which request a state is of: the server's name, the method, what it is about, and its arguments.
+func (s *Server) mark(m wire.Message) string {
+	var p struct {
+		Name, URI string
+		Arguments json.RawMessage
+	}
+	_ = json.Unmarshal(m.Bytes(m.Params), &p) // A malformed one is like no other.
+	sum := sha256.Sum256([]byte(strings.Join([]string{s.script.Name, m.Method, p.Name, p.URI, string(p.Arguments)}, "\n")))
+	return hex.EncodeToString(sum[:])
 }
 
 // seal is a state as text that only open reads. The key is fixed: another process of the server may have to

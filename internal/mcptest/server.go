@@ -251,7 +251,14 @@ type request struct {
 	envelope
 }
 
-const serverInfo = `{"name":"mcptest","version":"1","x-odd":12345678901234567890}`
+// serverInfo is what the server says of itself.
+func (s *Server) serverInfo() string {
+	name := s.script.Name
+	if name == "" {
+		name = "mcptest"
+	}
+	return `{"name":` + quote(name) + `,"version":"1","x-odd":12345678901234567890}`
+}
 
 // answer is the result as JSON, or the error. Neither means silence.
 func (r *request) answer() (string, *failure) {
@@ -323,7 +330,7 @@ func (r *request) initialize() (string, *failure) {
 		peer.version, peer.caps = version, p.Capabilities
 	})
 	r.version = version
-	return `{"protocolVersion":"` + version + `","capabilities":` + r.capabilities() + `,"serverInfo":` + serverInfo + `,"instructions":"be kind"}`, nil
+	return `{"protocolVersion":"` + version + `","capabilities":` + r.capabilities() + `,"serverInfo":` + r.s.serverInfo() + `,"instructions":"be kind"}`, nil
 }
 
 const capabilities = `{"tools":{"listChanged":true},"prompts":{},"resources":{"subscribe":true,"listChanged":true},"logging":{},"completions":{}}`
@@ -353,7 +360,7 @@ func (r *request) discover() (string, *failure) {
 		if script.legacy() {
 			versions += `,"` + protocol.V20251125 + `"`
 		}
-		return `{"supportedVersions":[` + versions + `],"capabilities":` + r.capabilities() + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + serverInfo + `}}`, nil
+		return `{"supportedVersions":[` + versions + `],"capabilities":` + r.capabilities() + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + r.s.serverInfo() + `}}`, nil
 	case script.EmptyProbe:
 		return "{}", nil
 	case script.ProbeError != 0:
