@@ -169,7 +169,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		},
 		LogDir:   filepath.Join(d.opt.DataDir, "logs"),
 		Log:      d.log,
-		Updated:  func(id mcpmux.ServerID, uri string, raw []byte) { d.gateway.Updated(id, uri, raw) },
+		Updated:  func(id mcpmux.ServerID, scope, uri string, raw []byte) { d.gateway.Updated(id, scope, uri, raw) },
 		Reopened: func(id mcpmux.ServerID) { d.gateway.Reopened(id) },
 		Notified: func(id mcpmux.ServerID, method string, raw []byte) { d.gateway.Notified(id, method, raw) },
 		Ask: func(ctx context.Context, id mcpmux.ServerID, scope string, req wire.Message) (wire.Message, error) {

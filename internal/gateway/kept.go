@@ -302,15 +302,15 @@ func (g *Gateway) subscribeAgain(s *session, uris []string) {
 		if !ok || !s.wanted(uri) {
 			continue
 		}
-		x := &exchange{g: g, snap: snap, view: view, id: s.identity, alias: s.alias}
+		x := &exchange{g: g, snap: snap, view: view, id: s.identity, alias: s.alias, sess: s, caps: s.caps}
 		route, ok := x.resource(uri)
 		if !ok {
 			continue
 		}
-		if err := g.hub.subscribe(ctx, s, route.Server.ID, uri); err != nil {
+		if err := g.hub.join(ctx, s, x.resourceKey(route.Server, uri)); err != nil {
 			g.cfg.Log.Debug("a subscription of before the restart was refused", "server", route.Server.Alias, "err", err)
 		} else if !s.wanted(uri) { // it was given up meanwhile
-			g.hub.unsubscribe(s, route.Server.ID, uri)
+			g.hub.leave(s, x.resourceKey(route.Server, uri))
 		}
 	}
 }

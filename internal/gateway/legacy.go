@@ -207,11 +207,11 @@ func (x *exchange) subscribe(on bool) {
 	if !on {
 		x.sess.wants(uri, false)
 		x.g.keeper.keep(x.sess)
-		x.g.hub.unsubscribe(x.sess, route.Server.ID, uri)
+		x.g.hub.leave(x.sess, x.resourceKey(route.Server, uri))
 		x.result([]byte("{}"))
 		return
 	}
-	if err := x.g.hub.subscribe(x.reply.client, x.sess, route.Server.ID, uri); err != nil {
+	if err := x.g.hub.join(x.reply.client, x.sess, x.resourceKey(route.Server, uri)); err != nil {
 		x.fail(backendFailure(route.Server.Alias, x.method, err))
 		return
 	}

@@ -70,9 +70,7 @@ func (l *listener) updated(uri string, raw []byte) {
 	if err != nil || !msg.Params.OK() {
 		return
 	}
-	meta := append([]byte(`{"`+protocol.MetaSubscription+`":`), l.id...)
-	edit := wire.SetMember(msg.Raw, msg.Params, "_meta", append(meta, '}'))
-	l.out.push(outItem{key: "updated " + uri, raw: wire.Splice(nil, msg.Raw, []wire.Edit{edit})})
+	l.out.push(outItem{key: "updated " + uri, raw: protocol.WithSubscription(&msg, l.id)})
 }
 
 // taskChanged passes on a notification about a task, with this stream's id in place of the Server's.
