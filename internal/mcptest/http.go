@@ -2,6 +2,7 @@ package mcptest
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
@@ -29,6 +30,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
+	if s.script.SSE {
+		s.sse(w, r)
+		return
+	}
 	session := r.Header.Get("Mcp-Session-Id")
 	s.mu.Lock()
 	known := session == "" || s.sessions[session]
@@ -46,7 +51,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		e := begin(w)
-		defer s.open(stream{send: e.send})()
+		defer s.open(stream{send: e.send, session: session})()
+		s.askRoots(session)
 		<-r.Context().Done()
 		e.end()
 	case http.MethodDelete:
@@ -60,6 +66,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) post(w http.ResponseWriter, r *http.Request, session string) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
+		return
+	}
+	if s.batches(session, body) {
+		s.postBatch(w, r, session, body)
 		return
 	}
 	m, err := wire.Parse(body)
@@ -97,44 +107,99 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, session string) {
 		e.end()
 		return
 	}
-	s.reply(r.Context(), w, session, m)
+	modern := s.script.modern() && r.Header.Get("Mcp-Protocol-Version") == protocol.V20260728
+	s.reply(r.Context(), w, session, modern, m)
 }
 
-func (s *Server) reply(ctx context.Context, w http.ResponseWriter, session string, m wire.Message) {
+// reply answers a request. In the newer era the stream begins with what it carries first, since an error has an
+// HTTP status (2026-07-28 basic/transports/streamable-http).
+func (s *Server) reply(ctx context.Context, w http.ResponseWriter, session string, modern bool, m wire.Message) {
 	if s.script.JSON {
 		if raw := s.take(ctx, session, m, func([]byte) {}); raw != nil {
 			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status(raw, modern))
 			_, _ = w.Write(raw) // The client has gone.
 		}
 		return
 	}
-	e := begin(w)
+	e := &events{w: w, late: modern}
+	if !modern {
+		e = begin(w)
+	}
 	if raw := s.take(ctx, session, m, e.send); raw != nil {
-		e.send(raw)
+		e.finish(raw)
 	}
 	e.end()
+}
+
+// postBatch answers a batch with an array; what its requests cause goes nowhere.
+func (s *Server) postBatch(w http.ResponseWriter, r *http.Request, session string, body []byte) {
+	answers := s.batch(r.Context(), session, body, func([]byte) {})
+	if answers == nil {
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(answers) // The client has gone.
 }
 
 // events writes an event stream.
 type events struct {
 	mu sync.Mutex
 	w  http.ResponseWriter // nil once the request is over
+
+	late bool // it did not begin yet
 }
 
 func begin(w http.ResponseWriter) *events {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.WriteHeader(http.StatusOK)
-	_ = http.NewResponseController(w).Flush() // The client has gone.
-	return &events{w: w}
+	e := &events{w: w}
+	e.begin()
+	return e
 }
 
-func (e *events) send(raw []byte) {
+func (e *events) begin() {
+	e.late = false
+	e.w.Header().Set("Content-Type", "text/event-stream")
+	e.w.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(e.w).Flush() // The client has gone.
+}
+
+// status is the HTTP status of an answer.
+func status(raw []byte, modern bool) int {
+	var answer struct{ Error struct{ Code int } }
+	_ = json.Unmarshal(raw, &answer) // What is no error has the code 0.
+	return protocol.HTTPStatus(answer.Error.Code, modern)
+}
+
+// finish sends the answer: as an event, or, where nothing was sent before and its code has one, with a status.
+func (e *events) finish(raw []byte) {
+	code := status(raw, true)
+	e.mu.Lock()
+	plain := e.late && code != http.StatusOK && e.w != nil
+	if plain {
+		e.late = false
+		e.w.Header().Set("Content-Type", "application/json")
+		e.w.WriteHeader(code)
+		_, _ = e.w.Write(raw) // The client has gone.
+	}
+	e.mu.Unlock()
+	if !plain {
+		e.send(raw)
+	}
+}
+
+func (e *events) send(raw []byte) { e.sendAs("message", raw) }
+
+func (e *events) sendAs(name string, raw []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.w == nil {
 		return
 	}
-	_, _ = e.w.Write(wire.AppendEvent(nil, "", "message", raw)) // The client has gone.
+	if e.late {
+		e.begin()
+	}
+	_, _ = e.w.Write(wire.AppendEvent(nil, "", name, raw)) // The client has gone.
 	_ = http.NewResponseController(e.w).Flush()
 }
 

@@ -11,7 +11,8 @@ import (
 type Script struct {
 	// Era is "legacy" (also ""), "modern" or "both".
 	Era string `json:"era,omitempty"`
-	// Version is what initialize answers; "" is what was asked for.
+	// Version is what initialize answers; "" is what was asked for. A script with neither an Era nor a Version
+	// lists the first tools only and names the same capabilities in every revision.
 	Version string `json:"version,omitempty"`
 	// Generated is how many tools tool_0, tool_1 … are offered besides the built-in ones; PageSize is how many
 	// entries a page of a list has, 0 for all.
@@ -36,12 +37,19 @@ type Script struct {
 	IgnoreTerm     bool `json:"ignore_term,omitempty"`
 	// Starts is a file that gets one byte for each start of the process.
 	Starts string `json:"starts,omitempty"`
+	// RootsAtStart asks for the client's roots as soon as it is initialized; JunkAtStart writes lines to standard
+	// output that are no messages; Listen makes a process serve HTTP on that address instead of its pipes.
+	RootsAtStart bool   `json:"roots_at_start,omitempty"`
+	JunkAtStart  bool   `json:"junk_at_start,omitempty"`
+	Listen       string `json:"listen,omitempty"`
 
 	// JSON answers HTTP requests with a JSON body instead of an event stream.
 	JSON bool `json:"json,omitempty"`
 	// NoStream refuses the GET stream, NoSession gives no session id.
 	NoStream  bool `json:"no_stream,omitempty"`
 	NoSession bool `json:"no_session,omitempty"`
+	// SSE serves the HTTP+SSE transport of 2024-11-05 instead of Streamable HTTP.
+	SSE bool `json:"sse,omitempty"`
 	// Bearer is the token that every HTTP request must bear.
 	Bearer string `json:"bearer,omitempty"`
 }

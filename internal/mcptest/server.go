@@ -33,12 +33,18 @@ type Server struct {
 	sessions map[string]bool
 	headers  []map[string]string // of POST requests
 	greeted  bool
+	peers    map[string]*peer // by session
+	tasks    map[string]*task
+	nextTask int
+	pipes    map[string]*pipes // of HTTP+SSE, by the key in their address
 }
 
 // stream is an open GET stream, a listen stream or a process's output.
 type stream struct {
-	send func([]byte)
-	meta string // _meta of what it carries, for listen streams
+	send    func([]byte)
+	meta    string // _meta of what it carries, for listen streams
+	filter  filter // of a listen stream
+	session string // of another
 }
 
 // New makes a server that does what the script says.
@@ -46,7 +52,7 @@ func New(script Script) *Server {
 	return &Server{
 		script: script, counts: make(map[string]int), calls: make(map[string]int), asks: make(map[string]chan wire.Message),
 		running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
-		streams: make(map[int]stream), sessions: make(map[string]bool),
+		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer), pipes: make(map[string]*pipes), tasks: make(map[string]*task),
 	}
 }
 
@@ -118,7 +124,7 @@ func (s *Server) Await(ctx context.Context, ok func() bool) bool {
 	}
 }
 
-// Release lets every waiting call of "hold" answer.
+// Release lets every waiting call of "hold" answer and every held task go on.
 func (s *Server) Release() {
 	s.note(func() {
 		for key, c := range s.holding {
@@ -126,6 +132,7 @@ func (s *Server) Release() {
 			delete(s.holding, key)
 		}
 	})
+	s.goOnAll()
 }
 
 // Broadcast sends a notification to whoever has a stream open; params is an object or "".
@@ -137,11 +144,7 @@ func (s *Server) Broadcast(method, params string) {
 		params = "{}"
 	}
 	for _, st := range open {
-		p := []byte(params)
-		if st.meta != "" {
-			p = wire.Splice(nil, p, []wire.Edit{wire.SetMember(p, wire.Span{End: len(p)}, "_meta", []byte(st.meta))})
-		}
-		st.send(wire.NewNotification(method, p))
+		st.notify(method, params)
 	}
 }
 
@@ -182,7 +185,13 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 		if m.Method == "notifications/cancelled" {
 			s.cancel(session, m)
 		}
-		s.note(func() { s.counts[m.Method]++ })
+		s.note(func() {
+			s.counts[m.Method]++
+			if m.Method == "notifications/initialized" {
+				s.peer(session).ready = true
+			}
+		})
+		s.askRoots(session)
 		return nil
 	case wire.Request:
 	}
@@ -192,15 +201,20 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 	defer cancel()
 	s.note(func() { s.running[key] = cancel })
 	defer s.note(func() { delete(s.running, key) })
-	r := &request{s: s, ctx: ctx, m: m, key: key, out: out}
+	r := &request{s: s, ctx: ctx, m: m, key: key, out: out, session: session}
+	r.know()
 	result, fail := r.answer()
 	switch {
 	case ctx.Err() != nil || (result == "" && fail == nil):
 		return nil
 	case fail != nil:
-		return wire.NewError(m.Bytes(m.ID), fail.code, fail.message, nil)
+		var data []byte
+		if fail.data != "" {
+			data = []byte(fail.data)
+		}
+		return wire.NewError(m.Bytes(m.ID), fail.code, fail.message, data)
 	}
-	return wire.NewResult(m.Bytes(m.ID), []byte(result))
+	return wire.NewResult(m.Bytes(m.ID), []byte(r.complete(result)))
 }
 
 func (s *Server) cancel(session string, m wire.Message) {
@@ -219,6 +233,7 @@ func (s *Server) cancel(session string, m wire.Message) {
 type failure struct {
 	code    int
 	message string
+	data    string // JSON, or ""
 }
 
 // request is one request being answered.
@@ -228,6 +243,12 @@ type request struct {
 	m   wire.Message
 	key string
 	out func([]byte)
+
+	session string
+	modern  bool            // of the newer era
+	version string          // its revision, or that of its session
+	caps    json.RawMessage // what the client can
+	envelope
 }
 
 const serverInfo = `{"name":"mcptest","version":"1","x-odd":12345678901234567890}`
@@ -247,29 +268,36 @@ func (r *request) answer() (string, *failure) {
 	switch r.m.Method {
 	case "server/discover":
 		return r.discover()
-	case "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe":
+	case "ping":
 		return "{}", nil
+	case "logging/setLevel":
+		return r.setLevel(), nil
+	case "resources/subscribe", "resources/unsubscribe":
+		return r.subscribe(r.m.Method == "resources/subscribe"), nil
 	case "tools/list":
 		return r.list("tools", r.tools())
 	case "prompts/list":
-		return r.list("prompts", []string{`{"name":"greet","x-odd":null}`})
+		return r.list("prompts", r.more(`{"name":"greet","x-odd":null}`, `{"name":"ask_name"}`))
 	case "resources/list":
-		return r.list("resources", []string{`{"uri":"test://a","name":"a"}`})
+		return r.list("resources", r.more(`{"uri":"test://a","name":"a"}`, `{"uri":"test://asking","name":"asking"}`))
 	case "resources/templates/list":
 		return r.list("resourceTemplates", []string{`{"uriTemplate":"test://{name}","name":"t"}`})
 	case "prompts/get":
-		return `{"messages":[{"role":"user","content":{"type":"text","text":"hello"}}]}`, nil
+		return r.prompt()
 	case "resources/read":
-		return `{"contents":[{"uri":"test://a","text":"a"}]}`, nil
+		return r.read()
 	case "completion/complete":
-		return `{"completion":{"values":["one"]}}`, nil
+		return r.completeArgument(), nil
 	case "tools/call":
 		return r.call()
+	}
+	if result, fail, ok := r.taskMethod(); ok {
+		return result, fail
 	}
 	if s.script.EmptyProbe {
 		return "{}", nil
 	}
-	return "", &failure{wire.CodeMethodNotFound, "unknown method"}
+	return "", &failure{wire.CodeMethodNotFound, "unknown method", ""}
 }
 
 func (r *request) initialize() (string, *failure) {
@@ -278,19 +306,41 @@ func (r *request) initialize() (string, *failure) {
 		return "", nil
 	}
 	if !r.s.script.legacy() {
-		return "", &failure{wire.CodeUnsupportedVersion, "only 2026-07-28"}
+		return "", &failure{wire.CodeUnsupportedVersion, "only 2026-07-28", ""}
 	}
-	r.s.note(func() { r.s.greeted = true })
+	var p struct {
+		ProtocolVersion string
+		Capabilities    json.RawMessage
+	}
+	_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // A malformed one is answered with "".
 	version := r.s.script.Version
 	if version == "" {
-		var p struct{ ProtocolVersion string }
-		_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // A malformed one is answered with "".
 		version = p.ProtocolVersion
 	}
-	return `{"protocolVersion":"` + version + `","capabilities":` + capabilities + `,"serverInfo":` + serverInfo + `,"instructions":"be kind"}`, nil
+	r.s.note(func() {
+		r.s.greeted = true
+		peer := r.s.peer(r.session)
+		peer.version, peer.caps = version, p.Capabilities
+	})
+	r.version = version
+	return `{"protocolVersion":"` + version + `","capabilities":` + r.capabilities() + `,"serverInfo":` + serverInfo + `,"instructions":"be kind"}`, nil
 }
 
 const capabilities = `{"tools":{"listChanged":true},"prompts":{},"resources":{"subscribe":true,"listChanged":true},"logging":{},"completions":{}}`
+
+// capabilities are those of the revision; what it has not is not named.
+func (r *request) capabilities() string {
+	switch {
+	case r.s.script.plain():
+	case !r.has(protocol.Completions):
+		return strings.Replace(capabilities, `,"completions":{}`, "", 1)
+	case r.has(protocol.TasksCore):
+		return strings.TrimSuffix(capabilities, "}") + `,"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}}`
+	case r.has(protocol.TasksExtension):
+		return strings.TrimSuffix(capabilities, "}") + `,"extensions":{"` + protocol.TasksID + `":{}}}`
+	}
+	return capabilities
+}
 
 func (r *request) discover() (string, *failure) {
 	script := r.s.script
@@ -303,13 +353,13 @@ func (r *request) discover() (string, *failure) {
 		if script.legacy() {
 			versions += `,"` + protocol.V20251125 + `"`
 		}
-		return `{"supportedVersions":[` + versions + `],"capabilities":` + capabilities + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + serverInfo + `}}`, nil
+		return `{"supportedVersions":[` + versions + `],"capabilities":` + r.capabilities() + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + serverInfo + `}}`, nil
 	case script.EmptyProbe:
 		return "{}", nil
 	case script.ProbeError != 0:
-		return "", &failure{script.ProbeError, "the probe was refused"}
+		return "", &failure{script.ProbeError, "the probe was refused", ""}
 	}
-	return "", &failure{wire.CodeMethodNotFound, "unknown method"}
+	return "", &failure{wire.CodeMethodNotFound, "unknown method", ""}
 }
 
 // list is one page of items; cursors are offsets.

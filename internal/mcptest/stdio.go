@@ -36,6 +36,12 @@ func Main() int {
 		signal.Ignore(syscall.SIGTERM)
 	}
 	<-time.After(script.StartDelay)
+	if script.Listen != "" {
+		return New(script).listenAndServe(context.Background())
+	}
+	if script.JunkAtStart {
+		_, _ = os.Stdout.WriteString(junk) // The reader has gone: so will the input.
+	}
 	New(script).Serve(context.Background(), os.Stdin, os.Stdout)
 	if script.IgnoreStdinEnd {
 		select {}
@@ -66,7 +72,16 @@ func (s *Server) Serve(ctx context.Context, in io.Reader, out io.Writer) {
 		if err != nil {
 			return
 		}
-		m, err := wire.Parse(append([]byte(nil), line...))
+		line = append([]byte(nil), line...)
+		if s.batches("", line) {
+			tasks.Go(func() {
+				if reply := s.batch(ctx, "", line, write); reply != nil {
+					write(reply)
+				}
+			})
+			continue
+		}
+		m, err := wire.Parse(line)
 		if err != nil {
 			continue
 		}
@@ -98,11 +113,13 @@ func (s *Server) listen(ctx context.Context, m wire.Message, write func([]byte))
 	defer s.note(func() { delete(s.running, "/"+id) })
 	meta := `{"` + protocol.MetaSubscription + `":` + id + `}`
 	var found [1]wire.Span
-	filter := "{}"
+	wanted := "{}"
 	if wire.Find(m.Raw, m.Params, []string{"notifications"}, found[:]) == nil && found[0].OK() {
-		filter = string(m.Bytes(found[0]))
+		wanted = string(m.Bytes(found[0]))
 	}
-	defer s.open(stream{send: write, meta: meta})()
-	write(wire.NewNotification("notifications/subscriptions/acknowledged", []byte(`{"_meta":`+meta+`,"notifications":`+filter+`}`)))
+	var f filter
+	_ = json.Unmarshal([]byte(wanted), &f) // A malformed one wants nothing.
+	defer s.open(stream{send: write, meta: meta, filter: f})()
+	write(wire.NewNotification("notifications/subscriptions/acknowledged", []byte(`{"_meta":`+meta+`,"notifications":`+wanted+`}`)))
 	<-ctx.Done()
 }

@@ -20,7 +20,7 @@ import (
 //	release    lets all calls of hold answer
 //	sleep      {"ms":n}: answers after that time
 //	ask        {"method":m,"params":p}: puts a request to the client, answers with the response
-//	log        sends a log message
+//	log        {"level":l,"text":t}: sends a log message, if its level is wanted; else info, "logged"
 //	exit       {"code":n}: ends the process; crash ends it by SIGKILL
 //	junk       {"text":t}: writes a line to standard output
 //	stderr     {"text":t}: writes a line to standard error
@@ -30,7 +30,7 @@ import (
 //	stats      how often each tool was called
 //	big        {"bytes":n}: answers with a text so long
 //	change     {"name":n}: offers one more tool, and says so
-//	trigger    {"uri":u}: says that a resource was updated
+//	trigger    {"uri":u}: says that a resource was updated, to those who subscribed to it
 //	odd        answers with members and numbers that no SDK would send
 var builtin = []string{
 	"echo", "hold", "release", "sleep", "ask", "log", "exit", "crash", "junk", "stderr", "grandchild", "env", "cwd",
@@ -46,6 +46,13 @@ func (r *request) tools() []string {
 	var all []string
 	for _, name := range builtin {
 		all = append(all, `{"name":"`+name+`","inputSchema":{"type":"object"},"x-odd":12345678901234567890}`)
+	}
+	if !r.s.script.plain() {
+		for _, name := range further {
+			if r.lists(name) {
+				all = append(all, r.definition(name))
+			}
+		}
 	}
 	for i := range r.s.script.Generated {
 		all = append(all, `{"name":"tool_`+strconv.Itoa(i)+`","inputSchema":{"type":"object"}}`)
@@ -66,24 +73,32 @@ type arguments struct {
 	URI    string          `json:"uri"`
 	Method string          `json:"method"`
 	Params json.RawMessage `json:"params"`
+
+	Message string          `json:"message"`
+	Schema  json.RawMessage `json:"schema"`
+	Prompt  string          `json:"prompt"`
+	URL     string          `json:"url"`
+	N       int             `json:"n"`
+	Ask     bool            `json:"ask"`
+	Hold    bool            `json:"hold"`
+	Steps   int             `json:"steps"`
+	Level   string          `json:"level"`
+	Tool    string          `json:"tool"`
 }
 
 func (r *request) call() (string, *failure) {
 	var p struct {
 		Name      string          `json:"name"`
 		Arguments json.RawMessage `json:"arguments"`
-		Meta      struct {
-			ProgressToken json.RawMessage `json:"progressToken"`
-		} `json:"_meta"`
 	}
 	if err := json.Unmarshal(r.m.Bytes(r.m.Params), &p); err != nil {
-		return "", &failure{wire.CodeInvalidParams, err.Error()}
+		return "", &failure{wire.CodeInvalidParams, err.Error(), ""}
 	}
 	r.s.note(func() { r.s.calls[p.Name]++ })
 	var a arguments
 	if len(p.Arguments) > 0 {
 		if err := json.Unmarshal(p.Arguments, &a); err != nil && p.Name != "echo" {
-			return "", &failure{wire.CodeInvalidParams, err.Error()}
+			return "", &failure{wire.CodeInvalidParams, err.Error(), ""}
 		}
 	}
 	switch p.Name {
@@ -92,7 +107,7 @@ func (r *request) call() (string, *failure) {
 	case "odd":
 		return Odd, nil
 	case "hold":
-		return r.hold(p.Meta.ProgressToken)
+		return r.hold(r.Meta.Token)
 	case "release":
 		r.s.Release()
 	case "sleep":
@@ -105,7 +120,7 @@ func (r *request) call() (string, *failure) {
 	case "drop":
 		panic(http.ErrAbortHandler) // net/http's way to close a connection
 	case "log":
-		r.out(wire.NewNotification("notifications/message", []byte(`{"level":"info","logger":"t","data":"logged"}`)))
+		r.log(a)
 	case "stats":
 		r.s.mu.Lock()
 		defer r.s.mu.Unlock()
@@ -115,11 +130,11 @@ func (r *request) call() (string, *failure) {
 		return text(strings.Repeat("x", a.Bytes)), nil
 	case "change":
 		r.s.note(func() { r.s.added = append(r.s.added, a.Name) })
-		r.s.Broadcast("notifications/tools/list_changed", "")
+		r.s.toolsChanged()
 	case "trigger":
-		r.s.Broadcast("notifications/resources/updated", `{"uri":`+string(wire.Quote(a.URI))+`}`)
+		r.s.updated(a.URI)
 	default:
-		return r.process(p.Name, a)
+		return r.further(p.Name, a)
 	}
 	return text("done"), nil
 }
@@ -158,14 +173,14 @@ func (r *request) process(name string, a arguments) (string, *failure) {
 	if strings.HasPrefix(name, "tool_") {
 		return text(name), nil
 	}
-	return "", &failure{wire.CodeInvalidParams, "unknown tool " + name}
+	return "", &failure{wire.CodeInvalidParams, "unknown tool " + name, ""}
 }
 
 func fail(err error) *failure {
 	if err == nil {
 		return nil
 	}
-	return &failure{wire.CodeInternal, err.Error()}
+	return &failure{wire.CodeInternal, err.Error(), ""}
 }
 
 func text(s string) string {
@@ -189,19 +204,12 @@ func (r *request) hold(token json.RawMessage) (string, *failure) {
 
 // ask puts a request to the client and answers with its response, under content as text.
 func (r *request) ask(a arguments) (string, *failure) {
-	answer := make(chan wire.Message, 1)
-	var id string
-	r.s.note(func() {
-		r.s.asked++
-		id = `"ask-` + strconv.Itoa(r.s.asked) + `"`
-		r.s.asks[id] = answer
-	})
-	defer r.s.note(func() { delete(r.s.asks, id) })
 	params := a.Params
 	if len(params) == 0 {
 		params = json.RawMessage("{}")
 	}
-	r.out([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":` + string(wire.Quote(a.Method)) + `,"params":` + string(params) + `}`))
+	answer, done := r.s.send(a.Method, string(params), r.out)
+	defer done()
 	select {
 	case m := <-answer:
 		return text(string(m.Raw)), nil

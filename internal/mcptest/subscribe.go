@@ -1,0 +1,87 @@
+package mcptest
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/mcpmux/mcpmux/internal/wire"
+)
+
+// filter is what a listen stream carries (2026-07-28 basic/patterns/subscriptions).
+type filter struct {
+	Tools bool     `json:"toolsListChanged"`
+	URIs  []string `json:"resourceSubscriptions"`
+	Tasks []string `json:"taskIds"`
+}
+
+// subscribe adds or removes a resource of the session.
+func (r *request) subscribe(on bool) string {
+	var p struct{ URI string }
+	_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // No URI, nothing of that name is ever updated.
+	r.s.note(func() {
+		uris := r.s.peer(r.session).uris
+		delete(uris, p.URI)
+		if on {
+			uris[p.URI] = true
+		}
+	})
+	return "{}"
+}
+
+// setLevel keeps the session's level.
+func (r *request) setLevel() string {
+	var p struct{ Level string }
+	_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // No level sends everything.
+	r.s.note(func() { r.s.peer(r.session).level = p.Level })
+	return "{}"
+}
+
+// tell sends a notification to the sessions and to the listen streams that want it.
+func (s *Server) tell(method, params string, session func(key string, p *peer) bool, listen func(filter) bool) {
+	s.mu.Lock()
+	var to []stream
+	for _, key := range slices.Sorted(maps.Keys(s.streams)) {
+		st := s.streams[key]
+		if st.meta != "" && listen(st.filter) || st.meta == "" && session(st.session, s.peer(st.session)) {
+			to = append(to, st)
+		}
+	}
+	s.mu.Unlock()
+	for _, st := range to {
+		st.notify(method, params)
+	}
+}
+
+func (st stream) notify(method, params string) {
+	p := []byte(params)
+	if st.meta != "" {
+		p = wire.Splice(nil, p, []wire.Edit{wire.SetMember(p, wire.Span{End: len(p)}, "_meta", []byte(st.meta))})
+	}
+	st.send(wire.NewNotification(method, p))
+}
+
+// updated says that a resource was updated, to its subscribers.
+func (s *Server) updated(uri string) {
+	s.tell("notifications/resources/updated", `{"uri":`+quote(uri)+`}`,
+		func(_ string, p *peer) bool { return p.uris[uri] },
+		func(f filter) bool { return slices.Contains(f.URIs, uri) })
+}
+
+// toolsChanged says that the list of tools changed.
+func (s *Server) toolsChanged() {
+	s.tell("notifications/tools/list_changed", "{}",
+		func(_ string, p *peer) bool { return p.version != "" }, func(f filter) bool { return f.Tools })
+}
+
+// flood offers n more tools, one by one, and says so each time.
+func (s *Server) flood(prefix string, n int) {
+	if prefix == "" {
+		prefix = "flood"
+	}
+	for i := range n {
+		s.note(func() { s.added = append(s.added, prefix+"_"+strconv.Itoa(i)) })
+		s.toolsChanged()
+	}
+}
