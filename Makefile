@@ -48,8 +48,8 @@ $(FIXTURES)/node_modules/.ready: $(FIXTURES)/package.json $(FIXTURES)/package-lo
 
 .PHONY: need-python
 need-python:
-	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 || { \
-	  echo "make: Python 3.10 or newer with its venv module is needed, and '$(PYTHON)' is not that." >&2; \
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || { \
+	  echo "make: Python 3.11 or newer with its venv module is needed, and '$(PYTHON)' is not that." >&2; \
 	  echo "The end-to-end tests run clients of the MCP Python SDK in a virtual environment of their own." >&2; \
 	  echo "Install python3 (on Debian and Ubuntu python3-venv too), name another one with PYTHON=..., or run 'make race' for the tests that need Go alone." >&2; \
 	  exit 1; }
