@@ -54,6 +54,7 @@ type Reply struct {
 type response struct {
 	ID     json.RawMessage
 	Method string
+	Params json.RawMessage
 	Result json.RawMessage
 	Error  *struct {
 		Code    int
@@ -142,15 +143,27 @@ func (m *MCP) do(ctx context.Context, method string, body io.Reader, lines []str
 
 // readEvents reads an event stream to its end and hands on the data of each event that has some.
 func readEvents(r io.Reader, event func(data []byte)) error {
+	return readNamedEvents(r, func(_ string, data []byte) { event(data) })
+}
+
+// readNamedEvents is readEvents with the names of the events.
+func readNamedEvents(r io.Reader, event func(name string, data []byte)) error {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, 16<<20)
-	var data []byte
+	var (
+		name string
+		data []byte
+	)
 	for in.Scan() {
 		line := in.Bytes()
 		switch {
-		case len(line) == 0 && len(data) > 0:
-			event(data)
-			data = nil
+		case len(line) == 0:
+			if len(data) > 0 {
+				event(name, data)
+			}
+			name, data = "", nil
+		case bytes.HasPrefix(line, []byte("event:")):
+			name = strings.TrimPrefix(string(line[len("event:"):]), " ")
 		case bytes.HasPrefix(line, []byte("data:")):
 			if data != nil {
 				data = append(data, '\n')

@@ -47,7 +47,7 @@ func (f *sseFixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *sseFixture) stream(w http.ResponseWriter, r *http.Request) {
-	cmd := exec.CommandContext(r.Context(), f.program, f.args...) //nolint:gosec // a fixture of ours
+	cmd := exec.CommandContext(r.Context(), f.program, f.args...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		f.t.Error(err)

@@ -73,6 +73,7 @@ type stream struct {
 	cancel context.CancelFunc
 	close  func() error
 	header http.Header
+	last   string // id of the last event, "" where none had one
 }
 
 // events makes a request and reads its answer as an event stream.
@@ -107,10 +108,14 @@ func (s *stream) end() {
 	_ = s.close()
 }
 
-// next is the data of the next event, "" at the end.
+// next is the data of the next event that has some, "" at the end.
 func (s *stream) next() string {
 	for s.lines.Scan() {
-		if data, ok := strings.CutPrefix(s.lines.Text(), "data: "); ok {
+		line := s.lines.Text()
+		if id, ok := strings.CutPrefix(line, "id: "); ok {
+			s.last = id
+		}
+		if data, ok := strings.CutPrefix(line, "data: "); ok && data != "" {
 			return data
 		}
 	}

@@ -36,6 +36,8 @@ type Config struct {
 	// Elicit puts an elicitation for a client that cannot be asked to whoever sits at the dashboard; false means
 	// that nobody does. It may be nil.
 	Elicit func(ctx context.Context, e mcpmux.Elicitation) (result []byte, ok bool)
+	// Sessions keeps the sessions of initialize-based clients; nil: they end with the daemon.
+	Sessions SessionStore
 	// StateKey is what the ids of tasks are made with that clients are shown; who has the same one, such as the
 	// next daemon, knows them again. Empty means a key that nobody else has.
 	StateKey []byte
@@ -50,6 +52,7 @@ type Gateway struct {
 	info     []byte // Implementation object of the gateway, JSON
 	current  atomic.Pointer[snapshot]
 	sessions *sessions
+	keeper   *keeper
 	hub      *hub
 	streams  *streams
 	parking  *parking
@@ -85,6 +88,7 @@ func New(cfg Config) (*Gateway, error) {
 		cfg:      cfg,
 		info:     []byte(`{"name":"mcpmux","title":"McpMux","version":` + strconv.Quote(cfg.Version) + `}`),
 		sessions: newSessions(),
+		keeper:   newKeeper(cfg.Sessions, cfg.Log),
 		streams:  newStreams(),
 		parking:  newParking(),
 		tickets:  newTickets(),

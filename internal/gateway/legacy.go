@@ -31,6 +31,7 @@ func (x *exchange) serveLegacy(r *http.Request) {
 		x.fail(fail)
 		return
 	}
+	x.reply.resumable(x.sess)
 	switch x.msg.Kind {
 	case wire.Response, wire.Error:
 		x.sess.answer(x.msg)
@@ -52,7 +53,7 @@ func (x *exchange) findSession(r *http.Request) *rpcError {
 			message: "Mcp-Session-Id is missing: send initialize first and repeat the id that its answer carries",
 		}
 	}
-	x.sess = x.g.sessions.find(id, x.id.Client, x.alias)
+	x.sess = x.g.session(r.Context(), id, x.id, x.alias)
 	if x.sess == nil {
 		return &rpcError{
 			status: http.StatusNotFound, code: codeInvalidRequest,
@@ -73,7 +74,7 @@ func (x *exchange) initialize() {
 		x.fail(&rpcError{code: wire.CodeInvalidParams, message: "initialize needs params.protocolVersion and params.capabilities"})
 		return
 	}
-	s := newSession(x.id, x.alias, protocol.Negotiate(params.ProtocolVersion), protocol.ParseCapabilities(params.Capabilities))
+	s := newSession(x.id, x.alias, protocol.Negotiate(params.ProtocolVersion), params.Capabilities)
 	s.clientInfo = params.ClientInfo
 	evicted, ok := x.g.sessions.add(s)
 	if !ok {
@@ -81,9 +82,9 @@ func (x *exchange) initialize() {
 		return
 	}
 	if evicted != nil {
-		x.g.hub.forget(evicted)
-		evicted.close()
+		x.g.dropSession(evicted)
 	}
+	x.g.keeper.keep(s)
 	x.reply.w.Header().Set(headerSession, s.id)
 	x.result(x.initializeResult(s.version))
 }
@@ -191,6 +192,7 @@ func (x *exchange) setLevel() {
 		return
 	}
 	x.sess.setLevel(level)
+	x.g.keeper.keep(x.sess)
 	x.result([]byte("{}"))
 }
 
@@ -203,6 +205,8 @@ func (x *exchange) subscribe(on bool) {
 		return
 	}
 	if !on {
+		x.sess.wants(uri, false)
+		x.g.keeper.keep(x.sess)
 		x.g.hub.unsubscribe(x.sess, route.Server.ID, uri)
 		x.result([]byte("{}"))
 		return
@@ -211,6 +215,8 @@ func (x *exchange) subscribe(on bool) {
 		x.fail(backendFailure(route.Server.Alias, x.method, err))
 		return
 	}
+	x.sess.wants(uri, true)
+	x.g.keeper.keep(x.sess)
 	x.result([]byte("{}"))
 }
 
@@ -231,18 +237,41 @@ func (g *Gateway) serveGet(w http.ResponseWriter, r *http.Request, id Identity, 
 		return
 	}
 	s := x.sess
-	if !s.openStream() {
+	if last := r.Header.Get(headerLastEvent); last != "" && s.resumable() {
+		g.resumeGet(w, r, s, last)
+		return
+	}
+	to := s.stream.join()
+	if to == nil {
 		writeError(w, nil, &rpcError{status: http.StatusConflict, code: codeInvalidRequest, message: "this session has an open stream already"})
 		return
 	}
-	defer s.closeStream()
-	g.pumpSession(w, r, s)
+	es := startEvents(w)
+	s.stream.prime(es, to.at)
+	g.pumpSession(es, r, s, to)
+}
+
+// resumeGet goes on with a stream from where the client was cut off (MCP 2025-11-25 basic/transports
+// §Resumability and Redelivery).
+func (g *Gateway) resumeGet(w http.ResponseWriter, r *http.Request, s *session, last string) {
+	t, to, fail := s.resume(last)
+	if fail != nil {
+		writeError(w, nil, fail)
+		return
+	}
+	es := startEvents(w)
+	if t == s.stream {
+		g.pumpSession(es, r, s, to)
+		return
+	}
+	es.flush()
+	t.pump(es, to, r.Context().Done(), func() bool { return g.current.Load().admits(s.identity) })
 }
 
 // pumpSession writes to a session's GET stream until the client leaves, the session ends or its credential
 // is no longer good.
-func (g *Gateway) pumpSession(w http.ResponseWriter, r *http.Request, s *session) {
-	es := startEvents(w)
+func (g *Gateway) pumpSession(es *eventStream, r *http.Request, s *session, to *reader) {
+	defer s.stream.detach(to)
 	es.flush()
 	tick := time.NewTicker(keepAlive)
 	defer tick.Stop()
@@ -252,36 +281,25 @@ func (g *Gateway) pumpSession(w http.ResponseWriter, r *http.Request, s *session
 		case <-drain:
 			return
 		case <-s.out.wake:
-			items := s.out.take()
-			s.out.putBack(items[es.items(items):])
+			for _, it := range s.out.take() {
+				s.stream.add(it.raw, it.must)
+			}
+		case <-to.wake:
+			s.stream.write(es, to)
 		case <-tick.C:
 			s.touch()
 			if !g.current.Load().admits(s.identity) {
 				return
 			}
 			es.comment()
+		case <-to.taken:
+			return
 		case <-r.Context().Done():
 			return
 		case <-s.done:
 			return
 		}
 	}
-}
-
-func (s *session) openStream() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.streaming || s.closed {
-		return false
-	}
-	s.streaming = true
-	return true
-}
-
-func (s *session) closeStream() {
-	s.mu.Lock()
-	s.streaming = false
-	s.mu.Unlock()
 }
 
 // serveDelete ends a session at the client's wish.
@@ -300,7 +318,14 @@ func (g *Gateway) serveDelete(w http.ResponseWriter, r *http.Request, id Identit
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// endSession ends a session for good.
 func (g *Gateway) endSession(s *session) {
+	g.keeper.forget(s) // before it is out of sight, so that nobody wakes it
+	g.dropSession(s)
+}
+
+// dropSession ends what there is of a session in memory. Where sessions are kept its client can come back to it.
+func (g *Gateway) dropSession(s *session) {
 	g.sessions.remove(s)
 	g.hub.forget(s)
 	s.close()

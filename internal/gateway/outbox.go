@@ -80,20 +80,3 @@ func (o *outbox) take() []outItem {
 	o.items, o.size = nil, 0
 	return items
 }
-
-// putBack returns what a broken stream did not write to the front, for the next stream.
-func (o *outbox) putBack(items []outItem) {
-	if len(items) == 0 {
-		return
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.items = append(items, o.items...)
-	for _, it := range items {
-		o.size += len(it.raw)
-	}
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
-}

@@ -198,8 +198,4 @@ func (s *session) owner() string {
 }
 
 // listening says whether the session keeps a stream open for what none of its requests caused.
-func (s *session) listening() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.streaming
-}
+func (s *session) listening() bool { return s.stream.attached() }

@@ -15,6 +15,10 @@ const (
 	// keep clients and middle boxes from giving up.
 	quiet = 10 * time.Second
 
+	// quietResumable is that for a client that can come back for the stream: the sooner it has one, the less a
+	// broken connection costs.
+	quietResumable = 250 * time.Millisecond
+
 	// keepAlive is the pause between two comments on an event stream with nothing to say.
 	keepAlive = 15 * time.Second
 
@@ -28,79 +32,89 @@ const (
 type reply struct {
 	w      http.ResponseWriter
 	client context.Context //nolint:containedctx // ends when the client of this one request is gone
-	out    *outbox
-	accept bool // the client can read event streams
+	accept bool            // the client can read event streams
+	sess   *session        // whose client may come back for the stream; nil where it cannot
 
 	// mu guards the following.
-	mu        sync.Mutex
-	streaming bool
-	finished  bool
-	stop      chan struct{}
-	stopped   chan struct{}
+	mu       sync.Mutex
+	trail    *trail // the event stream, nil while there is none
+	finished bool
+	stopped  chan struct{}
+}
+
+// resumable says that the client can come back for the answer in its session, if its revision has that.
+func (r *reply) resumable(s *session) {
+	if r.accept && s.resumable() {
+		r.sess = s
+	}
 }
 
 // send queues a message that comes before the answer. It reports false where it cannot be delivered.
 func (r *reply) send(it outItem) bool {
-	if !r.open() {
-		return false
-	}
-	return r.out.push(it)
+	t := r.stream()
+	return t != nil && t.add(it.raw, it.must)
 }
 
 // open turns the reply into an event stream, once.
-func (r *reply) open() bool {
+func (r *reply) open() { _ = r.stream() }
+
+// stream is the reply as an event stream, nil where it cannot be one.
+func (r *reply) stream() *trail {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.finished || !r.accept {
-		return false
+		return nil
 	}
-	if !r.streaming {
-		r.streaming = true
-		r.out = newOutbox()
-		r.stop, r.stopped = make(chan struct{}), make(chan struct{})
-		go r.pump()
+	if r.trail == nil {
+		if r.sess != nil {
+			r.trail = r.sess.trails.begin(r.sess.version)
+		}
+		if r.trail == nil {
+			r.trail = &trail{}
+		}
+		r.stopped = make(chan struct{})
+		go r.pump(r.trail, r.trail.attach(0))
 	}
-	return true
+	return r.trail
 }
 
-// pump writes what is queued until finish stops it.
-func (r *reply) pump() {
+// pump writes to the client that sent the request.
+func (r *reply) pump(t *trail, to *reader) {
 	defer close(r.stopped)
 	es := startEvents(r.w)
+	t.prime(es, 0)
 	es.flush()
-	tick := time.NewTicker(keepAlive)
-	defer tick.Stop()
-	for {
-		select {
-		case <-r.stop:
-			es.items(r.out.take())
-			return
-		case <-r.out.wake:
-			es.items(r.out.take())
-		case <-tick.C:
-			es.comment()
-		case <-r.client.Done():
-			<-r.stop
-			return
-		}
+	t.pump(es, to, r.client.Done(), func() bool { return true })
+}
+
+// gone is closed when the client can be told nothing more; never where it can come back.
+func (r *reply) gone() <-chan struct{} {
+	if t := r.stream(); t != nil && t.id != "" {
+		return nil
 	}
+	return r.client.Done()
+}
+
+// quiet is how long a call may be silent before its answer becomes an event stream.
+func (r *reply) quiet() time.Duration {
+	if r.sess != nil {
+		return quietResumable
+	}
+	return quiet
 }
 
 // finish writes the answer, given in parts, as JSON or as the last event. It is called once.
 func (r *reply) finish(status int, parts ...[]byte) {
 	r.mu.Lock()
 	r.finished = true
-	streaming := r.streaming
+	t := r.trail
 	r.mu.Unlock()
-	if !streaming {
+	if t == nil {
 		writeJSON(r.w, status, parts...)
 		return
 	}
-	close(r.stop)
+	t.end(bytes.Join(parts, nil))
 	<-r.stopped
-	es := eventStream{w: r.w, rc: http.NewResponseController(r.w)}
-	es.message(bytes.Join(parts, nil))
-	es.flush()
 }
 
 // eventStream writes server-sent events to one response.

@@ -29,19 +29,28 @@ type session struct {
 	alias      string
 	version    string
 	caps       protocol.Capabilities
+	declared   []byte // capabilities, as the client wrote them
 	clientInfo []byte
+	begun      time.Time
 	out        *outbox       // for the GET stream
+	stream     *trail        // the GET stream
+	trails     trails        // the streams of its calls
+	revived    bool          // it began before the daemon did
+	lists      pace          // of list_changed notices
 	done       chan struct{} // closed when the session ends
 	used       atomic.Int64  // Unix seconds of the last request
+	kept       atomic.Int64  // what the store says of that
 
 	// mu guards the following.
-	mu        sync.Mutex
-	closed    bool
-	streaming bool
-	level     string // minimum level of log messages, "" where none was set
-	calls     map[string]context.CancelCauseFunc
-	asks      map[int64]chan wire.Message
-	lastAsk   int64
+	mu      sync.Mutex
+	closed  bool
+	ended   bool   // for good: it is not kept
+	level   string // minimum level of log messages, "" where none was set
+	calls   map[string]context.CancelCauseFunc
+	asks    map[int64]chan wire.Message
+	lastAsk int64
+
+	subscribed map[string]struct{} // resources, nil for none
 }
 
 var (
@@ -49,11 +58,17 @@ var (
 	errClientCancelled = errors.New("the client cancelled the request")
 )
 
-func newSession(id Identity, alias, version string, caps protocol.Capabilities) *session {
+func newSession(id Identity, alias, version string, capabilities []byte) *session {
 	s := &session{
-		id: rand.Text(), identity: id, alias: alias, version: version, caps: caps,
+		id: rand.Text(), identity: id, alias: alias, version: version,
+		declared: capabilities, caps: protocol.ParseCapabilities(capabilities), begun: time.Now().UTC(),
 		out: newOutbox(), done: make(chan struct{}),
 		calls: make(map[string]context.CancelCauseFunc), asks: make(map[int64]chan wire.Message),
+	}
+	s.lists.say = s.listChanged
+	s.stream = &trail{}
+	if protocol.Has(version, protocol.Resumption) {
+		s.stream = newTrail(trailOfSession, version)
 	}
 	s.touch()
 	return s
@@ -152,6 +167,7 @@ func (s *session) close() {
 	}
 	s.mu.Unlock()
 	close(s.done)
+	s.lists.stop()
 	for _, cancel := range calls {
 		cancel(errSessionClosed)
 	}
@@ -159,9 +175,11 @@ func (s *session) close() {
 
 // viewChanged tells the client which of its lists differ.
 func (s *session) viewChanged(old, next *snapshot) {
-	for _, method := range changedLists(old, next, s.identity.Client, s.alias) {
-		s.out.push(outItem{key: method, must: true, raw: wire.NewNotification(method, nil)})
-	}
+	s.lists.note(changedLists(old, next, s.identity.Client, s.alias))
+}
+
+func (s *session) listChanged(method string) {
+	s.out.push(outItem{key: method, must: true, raw: wire.NewNotification(method, nil)})
 }
 
 // updated tells the client of a changed resource that it subscribed to.
@@ -173,7 +191,7 @@ func (s *session) updated(uri string, raw []byte) {
 func (s *session) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.streaming && len(s.calls) == 0
+	return len(s.calls) == 0 && !s.stream.attached()
 }
 
 // sessions is the registry of open sessions.
@@ -227,7 +245,7 @@ func (r *sessions) put(s *session) {
 }
 
 func (r *sessions) drop(s *session) {
-	if _, ok := r.byID[s.id]; !ok {
+	if r.byID[s.id] != s {
 		return
 	}
 	delete(r.byID, s.id)
@@ -247,6 +265,13 @@ func (r *sessions) find(id string, client mcpmux.ClientID, alias string) *sessio
 	}
 	s.touch()
 	return s
+}
+
+// has says whether there is a session with this id, whosoever it is.
+func (r *sessions) has(id string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.byID[id] != nil
 }
 
 func (r *sessions) remove(s *session) {

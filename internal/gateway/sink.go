@@ -123,7 +123,7 @@ func (s *sink) Ask(ctx context.Context, req wire.Message) (wire.Message, error) 
 		return wire.Message{}, errClientGone
 	}
 	s.g.owners.asked(s.route.Server.ID, s.sess, req.Method, asked)
-	answer, err := s.sess.ask(ctx, req.Method, asked, s.reply.send, s.reply.client.Done())
+	answer, err := s.sess.ask(ctx, req.Method, asked, s.reply.send, s.reply.gone())
 	if err != nil || answer.Kind == wire.Error {
 		return answer, err
 	}

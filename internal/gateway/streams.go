@@ -20,6 +20,7 @@ type listener struct {
 	filter   listenFilter
 	tasks    map[taskKey]string // ids of the client's own tasks; never changed
 	out      *outbox
+	lists    pace // of list_changed notices
 }
 
 // taskKey is a task as its Server knows it.
@@ -30,7 +31,12 @@ type taskKey struct {
 
 func newListener(ctx context.Context, id Identity, alias string, rawID []byte, f listenFilter) *listener {
 	l := &listener{identity: id, alias: alias, id: rawID, filter: f, out: newOutbox()}
-	l.ctx, l.cancel = context.WithCancel(ctx)
+	l.lists.say = l.listChanged
+	ctx, cancel := context.WithCancel(ctx)
+	l.ctx, l.cancel = ctx, func() {
+		cancel()
+		l.lists.stop()
+	}
 	return l
 }
 
@@ -45,11 +51,17 @@ func (l *listener) frame(method string, rest []byte) []byte {
 }
 
 func (l *listener) viewChanged(old, next *snapshot) {
+	var wanted []string
 	for _, method := range changedLists(old, next, l.identity.Client, l.alias) {
 		if l.filter.wants(method) {
-			l.out.push(outItem{key: method, must: true, raw: l.frame(method, nil)})
+			wanted = append(wanted, method)
 		}
 	}
+	l.lists.note(wanted)
+}
+
+func (l *listener) listChanged(method string) {
+	l.out.push(outItem{key: method, must: true, raw: l.frame(method, nil)})
 }
 
 // updated passes on a Server's resources/updated, with this stream's id in place of the Server's.
@@ -151,30 +163,39 @@ func (s *streams) watching(server mcpmux.ServerID, own string) []*listener {
 // stopping. Streams that are opened afterwards end at once, until Resume.
 func (g *Gateway) Drain() { g.drain.Load().close() }
 
-// Close ends every session with its calls: the second half of stopping.
+// Close ends every session with its calls, but for what is kept of them: the second half of stopping.
 func (g *Gateway) Close() {
 	g.Drain()
 	for _, s := range g.sessions.all() {
-		g.endSession(s)
+		g.keeper.keepUsed(s, usedSlack)
+		g.dropSession(s)
 	}
+	g.keeper.close()
 	g.parking.close()
 	g.tasks.close()
 }
 
-// sessionIdle is how long a session without requests and without an open stream is kept.
+// sessionIdle is how long a session without requests and without an open stream stays in memory.
 const sessionIdle = 30 * time.Minute
 
-// Sweep ends the sessions that nobody has used for long.
+// Sweep drops the sessions that nobody has used for long; those that are kept wake when they are used again.
 func (g *Gateway) Sweep(now time.Time) {
 	for _, s := range g.sessions.all() {
+		s.stream.expire(now)
+		s.trails.expire(now)
+		g.keeper.keepUsed(s, usedSlack)
 		if s.idle() && now.Unix()-s.used.Load() > int64(sessionIdle/time.Second) {
-			g.endSession(s)
+			g.keeper.keepUsed(s, 0)
+			g.dropSession(s)
 		}
 	}
 }
 
-// Resume takes back Drain.
-func (g *Gateway) Resume() { g.drain.Store(newLatch()) }
+// Resume takes back Drain and Close.
+func (g *Gateway) Resume() {
+	g.keeper.open()
+	g.drain.Store(newLatch())
+}
 
 // latch is a channel that many may close.
 type latch struct {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
-	"github.com/mcpmux/mcpmux/internal/protocol"
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
@@ -554,7 +553,7 @@ func TestTasks_AChangeThatCouldBeOfTwoTasksReachesNobody(t *testing.T) {
 	session := r.open("c", "/mcp", `{}`)
 	r.create("c", session, "be_needs_task")
 	stream := r.events("GET", "/mcp", "c", "", session)
-	r.gw.tasks.remember(&knownTask{text: "another", server: "v", own: "task-1", scope: "owner=x ", sess: newSession(Identity{Client: "d"}, "", "2025-11-25", protocol.Capabilities{})}, 0, true)
+	r.gw.tasks.remember(&knownTask{text: "another", server: "v", own: "task-1", scope: "owner=x ", sess: newSession(Identity{Client: "d"}, "", "2025-11-25", nil)}, 0, true)
 	r.gw.Notified("v", "notifications/tasks/status", []byte(statusOfOne))
 	r.gw.Drain()
 	if got := stream.next(); got != "" {

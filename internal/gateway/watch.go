@@ -14,6 +14,7 @@ type watch struct {
 	cancel context.CancelCauseFunc // ends the call
 	x      *exchange
 	limit  time.Duration // the silence that ends the call; 0 is no limit
+	quiet  time.Duration // the silence that turns the reply into an event stream
 	late   error         // what the call ends with then
 	timer  *time.Timer
 	begun  time.Time
@@ -24,15 +25,16 @@ type watch struct {
 
 // watch starts the clock of a call to a Server. One timer serves both purposes.
 func (x *exchange) watch(s *mcpmux.Server, cancel context.CancelCauseFunc) *watch {
-	w := &watch{x: x, cancel: cancel, limit: x.snap.callTimeout, late: errCallTimeout, begun: time.Now()}
+	w := &watch{x: x, cancel: cancel, limit: x.snap.callTimeout, late: errCallTimeout, quiet: x.reply.quiet(), begun: time.Now()}
 	if s.CallTimeout != nil {
 		w.limit, w.late = time.Duration(*s.CallTimeout), errOwnCallTimeout
 	}
-	first := quiet
+	first := w.quiet
 	if w.limit > 0 && w.limit < first {
 		first = w.limit
 	}
-	w.timer = time.AfterFunc(first, w.tick)
+	w.timer = time.AfterFunc(time.Hour, w.tick) // the tick uses the timer, so it starts when it is in place
+	w.timer.Reset(first)
 	return w
 }
 
@@ -48,10 +50,10 @@ func (w *watch) tick() {
 		return
 	}
 	next := w.limit - silent
-	if since := time.Since(w.begun); since >= quiet {
+	if since := time.Since(w.begun); since >= w.quiet {
 		w.x.keepOpen()
-	} else if w.limit <= 0 || quiet-since < next {
-		next = quiet - since
+	} else if w.limit <= 0 || w.quiet-since < next {
+		next = w.quiet - since
 	}
 	if next > 0 {
 		w.timer.Reset(next)
