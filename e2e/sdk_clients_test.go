@@ -8,13 +8,11 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
 
 	"github.com/mcpmux/mcpmux/internal/mcptest"
 	"github.com/mcpmux/mcpmux/internal/protocol"
@@ -35,18 +33,24 @@ type sdkClient struct {
 	sdk, mode string
 	// speaks is the revision that the gateway and the client agree on.
 	speaks string
-	run    func(t *testing.T, url, key, mode string) []sdkStep
+	// run makes the steps, but for without.
+	run func(t *testing.T, c sdkClient, url, key, without string) []sdkStep
 }
 
 var sdkClients = []sdkClient{
 	{"ts1", "legacy", protocol.V20251125, runNode},
 	{"ts2", "legacy", protocol.V20251125, runNode},
 	{"ts2", "auto", protocol.V20260728, runNode},
+	{"ts2", protocol.V20241105, protocol.V20241105, runNode},
+	{"ts2", protocol.V20250326, protocol.V20250326, runNode},
+	{"ts2", protocol.V20250618, protocol.V20250618, runNode},
 	{"ts2", protocol.V20260728, protocol.V20260728, runNode},
 	{"py", "legacy", protocol.V20251125, runPython},
 	{"py", "auto", protocol.V20260728, runPython},
 	{"py", protocol.V20260728, protocol.V20260728, runPython},
 	{"go", protocol.V20241105, protocol.V20241105, runGo},
+	{"go", protocol.V20250326, protocol.V20250326, runGo},
+	{"go", protocol.V20250618, protocol.V20250618, runGo},
 	{"go", protocol.V20251125, protocol.V20251125, runGo},
 	{"go", protocol.V20260728, protocol.V20260728, runGo},
 }
@@ -56,6 +60,9 @@ type sdkServer struct {
 	name   string
 	script mcptest.Script
 	stdio  bool
+	flags  []string
+	// without is a step that no client makes, and why.
+	without, why string
 }
 
 var sdkServers = []sdkServer{
@@ -64,7 +71,11 @@ var sdkServers = []sdkServer{
 	{name: protocol.V20250618, script: mcptest.Script{Version: protocol.V20250618}},
 	{name: protocol.V20251125, script: mcptest.Script{Version: protocol.V20251125}},
 	{name: protocol.V20260728, script: mcptest.Script{Era: "modern"}},
-	{name: "stdio", script: mcptest.Script{Version: protocol.V20251125}, stdio: true},
+	{name: "one process", script: mcptest.Script{Version: protocol.V20251125}, stdio: true, flags: []string{"--isolation", "shared"}},
+	{
+		name: "processes", script: mcptest.Script{Version: protocol.V20251125}, stdio: true,
+		without: "subscribe", why: "the call that changes the resource is made in another process than the subscription",
+	},
 }
 
 // sdkStep is a line of a client's output.
@@ -86,7 +97,7 @@ func TestSDKs_UseServersOfEveryRevision(t *testing.T) {
 			t.Parallel()
 			for _, c := range sdkClients {
 				t.Run(c.sdk+" "+c.mode, func(t *testing.T) {
-					checkSteps(t, s, c, c.run(t, "http://"+d.Gateway+"/mcp", key, c.mode))
+					checkSteps(t, s, c, c.run(t, c, "http://"+d.Gateway+"/mcp", key, s.without))
 					if server != nil {
 						awaitScripted(t, server, startTime, "end of the call that was cancelled", func() bool { return server.Holding() == 0 })
 					}
@@ -101,7 +112,7 @@ func (d *Daemon) sdkSpace(s sdkServer) (server *mcptest.Server, key string) {
 	d.t.Helper()
 	space := "of " + s.name
 	d.CLI("space", "create", space)
-	args := process(d.t, s.script)
+	args := process(d.t, s.script, s.flags...)
 	if !s.stdio {
 		var url string
 		server, url = scripted(d.t, s.script)
@@ -116,6 +127,8 @@ func (d *Daemon) sdkSpace(s sdkServer) (server *mcptest.Server, key string) {
 func cannot(s sdkServer, c sdkClient, step string) string {
 	version := cmp.Or(s.script.Version, protocol.V20260728)
 	switch {
+	case step == s.without:
+		return s.why
 	case step == "elicit" && !protocol.Has(version, protocol.Elicitation):
 		return "a server of " + version + " has no elicitation"
 	case step == "elicit" && !protocol.Has(c.speaks, protocol.Elicitation):
@@ -148,13 +161,12 @@ func checkSteps(t *testing.T, s sdkServer, c sdkClient, got []sdkStep) {
 	}
 }
 
-func runNode(t *testing.T, url, key, mode string) []sdkStep {
+func runNode(t *testing.T, c sdkClient, url, key, without string) []sdkStep {
 	t.Helper()
-	sdk, _, _ := strings.Cut(filepath.Base(t.Name()), "_") // The name of the subtest is that of SDK and mode.
-	return runProgram(t, node(t), "fixtures/clients/"+sdk+".mjs", url, key, mode, "be")
+	return runProgram(t, node(t), "fixtures/clients/"+c.sdk+".mjs", url, key, c.mode, "be", without)
 }
 
-func runPython(t *testing.T, url, key, mode string) []sdkStep {
+func runPython(t *testing.T, c sdkClient, url, key, without string) []sdkStep {
 	t.Helper()
 	python := "fixtures/.venv/bin/python"
 	if runtime.GOOS == "windows" {
@@ -163,7 +175,7 @@ func runPython(t *testing.T, url, key, mode string) []sdkStep {
 	if _, err := os.Stat(python); err != nil {
 		t.Fatalf("%v: run `make setup`", err)
 	}
-	return runProgram(t, python, "fixtures/clients/py.py", url, key, mode, "be")
+	return runProgram(t, python, "fixtures/clients/py.py", url, key, c.mode, "be", without)
 }
 
 // runProgram runs a client program and reads its steps.
