@@ -1,3 +1,4 @@
+//nolint:staticcheck // What 2026-07-28 deprecates is what this is to try.
 package e2e
 
 import (
@@ -65,7 +66,7 @@ func runGo(t *testing.T, c sdkClient, url, key, without string) (steps []sdkStep
 	return steps
 }
 
-func (g *goClient) connect(ctx context.Context, url, key, mode string) (string, error) { //nolint:staticcheck // What 2026-07-28 deprecates is what this is to try.
+func (g *goClient) connect(ctx context.Context, url, key, mode string) (string, error) {
 	client := mcp.NewClient(&mcp.Implementation{Name: "go", Version: "1"}, &mcp.ClientOptions{
 		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
 			return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"name": "Ada"}}, nil
@@ -138,7 +139,7 @@ func (g *goClient) call(ctx context.Context, tool string, args map[string]any, m
 }
 
 // log sets the level: of the session, or, in the newer era, of the call.
-func (g *goClient) log(ctx context.Context) (string, error) { //nolint:staticcheck // What 2026-07-28 deprecates is what this is to try.
+func (g *goClient) log(ctx context.Context) (string, error) {
 	meta := mcp.Meta{mcp.MetaKeyLogLevel: "debug"}
 	if !g.modern {
 		meta = nil
