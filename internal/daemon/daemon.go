@@ -176,7 +176,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 			return d.gateway.AskOwner(ctx, id, scope, req)
 		},
 		ClientInfo: func(scope string) []byte { return d.gateway.OwnerInfo(scope) },
-		OnStatus: func(id mcpmux.ServerID, st mcpmux.ServerStatus) { d.desk.serverStatus(id, st) },
+		OnStatus:   func(id mcpmux.ServerID, st mcpmux.ServerStatus) { d.desk.serverStatus(id, st) },
 	})
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.front = &front{supervisor: d.super, log: d.log, changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
-		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.key.Derive("gateway state"),
+		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.key.Derive("gateway state"), Sessions: d.store,
 		Elicit: func(ctx context.Context, e mcpmux.Elicitation) ([]byte, bool) { return d.desk.elicit(ctx, e) },
 	})
 	if err != nil {

@@ -57,6 +57,7 @@ func (f *front) Start(ctx context.Context) error {
 	}
 	srv := guard.Server(guard.Guard(guard.Config{Port: l.Port(), Origins: f.other, Log: f.log})(f.routes(l.URL())), f.log)
 	served := make(chan struct{})
+	f.gateway.Resume() // before the first request
 	f.mu.Lock()
 	f.listener, f.server, f.served = l, srv, served
 	f.mu.Unlock()
@@ -66,7 +67,6 @@ func (f *front) Start(ctx context.Context) error {
 			f.log.Error("gateway listener ended", "err", err)
 		}
 	}()
-	f.gateway.Resume()
 	f.supervisor.Start()
 	f.log.Info("gateway started", "addr", l.Addr())
 	f.changed(true)
@@ -78,6 +78,9 @@ func (f *front) routes(origin string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/mcp", f.gateway.Handler())
 	mux.Handle("/mcp/", f.gateway.Handler())
+	mux.Handle("/sse", f.gateway.Handler())
+	mux.Handle("/sse/", f.gateway.Handler())
+	mux.Handle("/messages", f.gateway.Handler())
 	meta := authserver.Metadata(func() string { return origin + "/mcp" })
 	mux.Handle("GET "+authserver.MetadataPath, meta)
 	mux.Handle("GET "+authserver.MetadataPath+"/mcp", meta)

@@ -29,6 +29,20 @@ type rpcError struct {
 	data    []byte // JSON, or nil
 }
 
+//nolint:gochecknoglobals // immutable values
+var (
+	errNotJSON         = &rpcError{status: http.StatusUnsupportedMediaType, code: codeInvalidRequest, message: "Content-Type must be application/json"}
+	errTooManySessions = &rpcError{status: http.StatusServiceUnavailable, code: wire.CodeInternal, message: "too many open sessions; close some and try again"}
+)
+
+// noSuchServer answers at the endpoint of a Server of which the Client sees nothing.
+func noSuchServer(alias string) *rpcError {
+	return &rpcError{
+		status: http.StatusNotFound, code: codeInvalidRequest,
+		message: "there is no server " + strconv.Quote(alias) + " at this address",
+	}
+}
+
 func (e *rpcError) Error() string { return e.message }
 
 // httpStatus is the status of e for a client of the given era.

@@ -102,12 +102,27 @@ func New(cfg Config) (*Gateway, error) {
 	return g, nil
 }
 
-// Handler serves /mcp and /mcp/s/{alias}.
+// Handler serves /mcp and /mcp/s/{alias}, and the addresses of HTTP+SSE.
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/mcp", func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, "") })
 	mux.HandleFunc("/mcp/s/{alias}", func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, r.PathValue("alias")) })
+	// The addresses of HTTP+SSE (MCP 2024-11-05), which GET /mcp leads to as well.
+	mux.HandleFunc("GET /sse", func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, "") })
+	mux.HandleFunc("GET /sse/s/{alias}", func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, r.PathValue("alias")) })
+	mux.HandleFunc("POST "+messagesPath, g.receive)
 	return mux
+}
+
+// receive takes what a client of HTTP+SSE posts.
+func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
+	id, err := g.cfg.Verify(r.Header.Get("Authorization"))
+	if err != nil {
+		g.cfg.Challenge(w, r, err)
+		return
+	}
+	g.cfg.Seen(id.Client)
+	g.serveMessages(w, r, id)
 }
 
 // serve authenticates, the first step of every request, and dispatches by HTTP method.

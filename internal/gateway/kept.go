@@ -60,9 +60,9 @@ func keptID(id string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// keep has the session written, as it is when its turn comes.
+// keep has the session written, as it is when its turn comes. One over HTTP+SSE ends with its stream.
 func (k *keeper) keep(s *session) {
-	if k.store == nil {
+	if k.store == nil || s.pipe != nil {
 		return
 	}
 	k.mu.Lock()
@@ -72,7 +72,7 @@ func (k *keeper) keep(s *session) {
 
 // forget has the session deleted for good.
 func (k *keeper) forget(s *session) {
-	if k.store == nil {
+	if k.store == nil || s.pipe != nil {
 		return
 	}
 	s.mu.Lock()

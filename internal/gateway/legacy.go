@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -32,6 +31,11 @@ func (x *exchange) serveLegacy(r *http.Request) {
 		return
 	}
 	x.reply.resumable(x.sess)
+	x.legacyMessage()
+}
+
+// legacyMessage handles a message of an open session.
+func (x *exchange) legacyMessage() {
 	switch x.msg.Kind {
 	case wire.Response, wire.Error:
 		x.sess.answer(x.msg)
@@ -65,20 +69,16 @@ func (x *exchange) findSession(r *http.Request) *rpcError {
 
 // initialize opens a session. The gateway answers for all Servers behind it.
 func (x *exchange) initialize() {
-	var params struct {
-		ProtocolVersion string          `json:"protocolVersion"`
-		Capabilities    json.RawMessage `json:"capabilities"`
-		ClientInfo      json.RawMessage `json:"clientInfo"`
-	}
-	if err := json.Unmarshal(x.msg.Bytes(x.msg.Params), &params); err != nil || params.ProtocolVersion == "" {
-		x.fail(&rpcError{code: wire.CodeInvalidParams, message: "initialize needs params.protocolVersion and params.capabilities"})
+	hello, fail := x.hello()
+	if fail != nil {
+		x.fail(fail)
 		return
 	}
-	s := newSession(x.id, x.alias, protocol.Negotiate(params.ProtocolVersion), params.Capabilities)
-	s.clientInfo = params.ClientInfo
+	s := newSession(x.id, x.alias, protocol.Negotiate(hello.ProtocolVersion), hello.Capabilities)
+	s.clientInfo = hello.ClientInfo
 	evicted, ok := x.g.sessions.add(s)
 	if !ok {
-		x.fail(&rpcError{status: http.StatusServiceUnavailable, code: wire.CodeInternal, message: "too many open sessions; close some and try again"})
+		x.fail(errTooManySessions)
 		return
 	}
 	if evicted != nil {
@@ -229,6 +229,10 @@ func (g *Gateway) serveGet(w http.ResponseWriter, r *http.Request, id Identity, 
 	}
 	if !acceptsEvents(r) {
 		writeError(w, nil, &rpcError{status: http.StatusNotAcceptable, code: codeInvalidRequest, message: "Accept must include text/event-stream"})
+		return
+	}
+	if asksForPipe(r) {
+		g.servePipe(w, r, id, alias)
 		return
 	}
 	x := &exchange{g: g, id: id, alias: alias}

@@ -57,10 +57,7 @@ type exchange struct {
 // servePost handles one message of a client.
 func (g *Gateway) servePost(w http.ResponseWriter, r *http.Request, id Identity, alias string) {
 	if !isJSON(r.Header.Get("Content-Type")) {
-		writeError(w, nil, &rpcError{
-			status: http.StatusUnsupportedMediaType, code: codeInvalidRequest,
-			message: "Content-Type must be application/json",
-		})
+		writeError(w, nil, errNotJSON)
 		return
 	}
 	body, fail := readBody(r)
@@ -71,18 +68,19 @@ func (g *Gateway) servePost(w http.ResponseWriter, r *http.Request, id Identity,
 	x := &exchange{g: g, snap: g.current.Load(), id: id, alias: alias}
 	view, ok := x.snap.view(id.Client, alias)
 	if !ok {
-		writeError(w, nil, &rpcError{
-			status: http.StatusNotFound, code: codeInvalidRequest,
-			message: "there is no server " + strconv.Quote(alias) + " at this address",
-		})
+		writeError(w, nil, noSuchServer(alias))
 		return
 	}
 	x.view = view
+	x.reply = &reply{w: w, client: r.Context(), accept: acceptsEvents(r)}
+	if wire.IsBatch(body) {
+		x.serveBatch(r, body)
+		return
+	}
 	if fail := x.read(body); fail != nil {
 		writeError(w, x.msg.Bytes(x.msg.ID), fail)
 		return
 	}
-	x.reply = &reply{w: w, client: r.Context(), accept: acceptsEvents(r)}
 	if x.isModern(r) {
 		x.modern = true
 		x.serveModern(r)
@@ -172,7 +170,11 @@ func (x *exchange) result(result []byte) {
 }
 
 // accepted acknowledges a notification or a response (MCP 2025-11-25 basic/transports §Sending Messages).
-func (x *exchange) accepted() { x.reply.w.WriteHeader(http.StatusAccepted) }
+func (x *exchange) accepted() {
+	if x.reply.w != nil {
+		x.reply.w.WriteHeader(http.StatusAccepted)
+	}
+}
 
 // isModern tells the client's era: the version header or the version in _meta is 2026-07-28 or later.
 func (x *exchange) isModern(r *http.Request) bool {

@@ -34,12 +34,20 @@ type reply struct {
 	client context.Context //nolint:containedctx // ends when the client of this one request is gone
 	accept bool            // the client can read event streams
 	sess   *session        // whose client may come back for the stream; nil where it cannot
+	via    carrier         // what carries the messages in place of w, or nil
 
 	// mu guards the following.
 	mu       sync.Mutex
 	trail    *trail // the event stream, nil while there is none
 	finished bool
 	stopped  chan struct{}
+}
+
+// carrier takes the messages of a reply elsewhere than into a response of its own.
+type carrier interface {
+	send(outItem) bool
+	open()
+	finish(raw []byte)
 }
 
 // resumable says that the client can come back for the answer in its session, if its revision has that.
@@ -51,12 +59,28 @@ func (r *reply) resumable(s *session) {
 
 // send queues a message that comes before the answer. It reports false where it cannot be delivered.
 func (r *reply) send(it outItem) bool {
+	if r.via != nil {
+		return r.via.send(it)
+	}
 	t := r.stream()
 	return t != nil && t.add(it.raw, it.must)
 }
 
 // open turns the reply into an event stream, once.
-func (r *reply) open() { _ = r.stream() }
+func (r *reply) open() {
+	if r.via != nil {
+		r.via.open()
+		return
+	}
+	_ = r.stream()
+}
+
+// streaming says whether the reply has become an event stream.
+func (r *reply) streaming() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.trail != nil
+}
 
 // stream is the reply as an event stream, nil where it cannot be one.
 func (r *reply) stream() *trail {
@@ -89,6 +113,9 @@ func (r *reply) pump(t *trail, to *reader) {
 
 // gone is closed when the client can be told nothing more; never where it can come back.
 func (r *reply) gone() <-chan struct{} {
+	if r.via != nil {
+		return r.client.Done()
+	}
 	if t := r.stream(); t != nil && t.id != "" {
 		return nil
 	}
@@ -105,6 +132,10 @@ func (r *reply) quiet() time.Duration {
 
 // finish writes the answer, given in parts, as JSON or as the last event. It is called once.
 func (r *reply) finish(status int, parts ...[]byte) {
+	if r.via != nil {
+		r.via.finish(bytes.Join(parts, nil))
+		return
+	}
 	r.mu.Lock()
 	r.finished = true
 	t := r.trail
@@ -145,16 +176,12 @@ func (e *eventStream) comment() {
 	e.flush()
 }
 
-// items writes queued messages and reports how many were written.
-func (e *eventStream) items(items []outItem) int {
-	for i, it := range items {
+// items writes queued messages.
+func (e *eventStream) items(items []outItem) {
+	for _, it := range items {
 		e.message(it.raw)
-		if e.err != nil {
-			return i
-		}
 	}
 	e.flush()
-	return len(items)
 }
 
 func (e *eventStream) write(b []byte) {

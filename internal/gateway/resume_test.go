@@ -7,7 +7,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcptest"
 )
+
+// release lets the call that is held go on, as soon as it is.
+func release(t *testing.T, server *mcptest.Server) {
+	if !server.Await(t.Context(), func() bool { return server.Holding() == 1 }) {
+		t.Error("no call is held")
+	}
+	server.Release()
+}
 
 func TestResume_AnAnswerThatWasCutOffArrivesOnce(t *testing.T) {
 	server, spec := scripted(t)
@@ -19,7 +29,7 @@ func TestResume_AnAnswerThatWasCutOffArrivesOnce(t *testing.T) {
 	}
 	s.end()
 	again := r.events("GET", "/mcp", "d", "", sid, "Last-Event-ID: "+s.last)
-	server.Release()
+	release(t, server)
 	if e := again.next(); !strings.Contains(e, `"id":7`) || !strings.Contains(e, "released") {
 		t.Errorf("heard %s", e)
 	}
@@ -72,7 +82,7 @@ func TestResume_TheSecondWhoComesBackTakesOver(t *testing.T) {
 	if e := one.next(); e != "" {
 		t.Errorf("the first heard %s", e)
 	}
-	server.Release()
+	release(t, server)
 	if e := two.next(); !strings.Contains(e, "released") {
 		t.Errorf("the second heard %s", e)
 	}
@@ -165,7 +175,7 @@ func TestResume_EventsBearIDsAndStreamsArePrimedAsTheRevisionHasIt(t *testing.T)
 		if e := s.next(); !strings.Contains(e, "progress") || (s.last != "") != c.ids && c.primed {
 			t.Errorf("%s: %s", c.version, e)
 		}
-		server.Release()
+		release(t, server)
 		if e := s.next(); !strings.Contains(e, "released") {
 			t.Errorf("%s: %s", c.version, e)
 		}
@@ -182,7 +192,7 @@ func TestResume_ASilentCallSoonBecomesAStreamThatCanBeResumed(t *testing.T) {
 	if took := time.Since(begun); took < quietResumable || took > quiet/2 {
 		t.Errorf("a stream after %v", took)
 	}
-	server.Release()
+	release(t, server)
 	if e := s.next(); !strings.Contains(e, "released") {
 		t.Errorf("heard %s", e)
 	}
@@ -192,10 +202,7 @@ func TestResume_AClientThatReadsNoEventsGetsJSON(t *testing.T) {
 	server, spec := scripted(t)
 	r := start(t, spec, nil)
 	sid := r.open("d", "/mcp", "{}")
-	go func() {
-		server.Await(t.Context(), func() bool { return server.Holding() == 1 })
-		server.Release()
-	}()
+	go release(t, server)
 	a := r.send("POST", "/mcp", "d", callBody(`7`, "be_hold", `{}`, `{"progressToken":1}`), sid, "Accept: application/json")
 	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" || !strings.Contains(a.body, "released") {
 		t.Errorf("%d %s", a.status, a.body)

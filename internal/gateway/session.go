@@ -35,6 +35,7 @@ type session struct {
 	out        *outbox       // for the GET stream
 	stream     *trail        // the GET stream
 	trails     trails        // the streams of its calls
+	pipe       *pipe         // its transport where that is HTTP+SSE, else nil
 	revived    bool          // it began before the daemon did
 	lists      pace          // of list_changed notices
 	done       chan struct{} // closed when the session ends
@@ -260,7 +261,7 @@ func (r *sessions) find(id string, client mcpmux.ClientID, alias string) *sessio
 	r.mu.RLock()
 	s := r.byID[id]
 	r.mu.RUnlock()
-	if s == nil || s.identity.Client != client || s.alias != alias {
+	if s == nil || s.identity.Client != client || s.alias != alias || s.pipe != nil {
 		return nil
 	}
 	s.touch()
@@ -272,6 +273,18 @@ func (r *sessions) has(id string) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.byID[id] != nil
+}
+
+// piped is the session over HTTP+SSE with this id, if it belongs to the client.
+func (r *sessions) piped(id string, client mcpmux.ClientID) *session {
+	r.mu.RLock()
+	s := r.byID[id]
+	r.mu.RUnlock()
+	if s == nil || s.pipe == nil || s.identity.Client != client {
+		return nil
+	}
+	s.touch()
+	return s
 }
 
 func (r *sessions) remove(s *session) {

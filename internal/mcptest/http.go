@@ -35,6 +35,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	session := r.Header.Get("Mcp-Session-Id")
+	if s.script.strict() && !s.script.legacy() {
+		session = "" // The revision has none; what an older client sends is ignored (§Earlier Streamable HTTP Revisions).
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+	}
 	s.mu.Lock()
 	known := session == "" || s.sessions[session]
 	s.mu.Unlock()
@@ -52,7 +60,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		e := begin(w)
 		defer s.open(stream{send: e.send, session: session})()
-		s.askRoots(session)
+		s.askAtStart(session)
 		<-r.Context().Done()
 		e.end()
 	case http.MethodDelete:
@@ -88,6 +96,14 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, session string) {
 		s.take(r.Context(), session, m, nil)
 		w.WriteHeader(http.StatusAccepted)
 		return
+	}
+	if s.script.strict() && !s.script.legacy() {
+		if f := s.admit(r.Header, m); f != nil {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(f.status)
+			_, _ = w.Write(f.reply(m)) // The client has gone.
+			return
+		}
 	}
 	if r.Header.Get("Mcp-Protocol-Version") == protocol.V20260728 && !s.script.modern() && m.Method != "server/discover" {
 		w.WriteHeader(http.StatusBadRequest)

@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/protocol"
+	"github.com/mcpmux/mcpmux/internal/wire"
+)
+
+// messagesPath is where a client of HTTP+SSE posts, as its stream tells it.
+const messagesPath = "/messages"
+
+// pipe is the transport of a session over HTTP+SSE: everything goes out on one event stream, and posts are only
+// acknowledged (MCP 2024-11-05 basic/transports §HTTP with SSE). The session ends with the stream.
+type pipe struct {
+	s     *session
+	ctx   context.Context //nolint:containedctx // ends with the stream
+	ready atomic.Bool     // initialize was answered
+	tasks sync.WaitGroup  // requests being handled
+}
+
+// send queues a message for the stream.
+func (p *pipe) send(it outItem) bool { return p.s.out.push(it) }
+
+// finish queues an answer, which must arrive: a stream that has no room for it is of no more use.
+func (p *pipe) finish(raw []byte) {
+	if !p.s.out.push(outItem{must: true, raw: raw}) {
+		p.s.close()
+	}
+}
+
+func (p *pipe) open() {}
+
+// asksForPipe says whether a GET is one of a client of 2024-11-05: it knows neither sessions nor versions.
+func asksForPipe(r *http.Request) bool {
+	return r.Header.Get(headerSession) == "" && r.Header.Get(headerVersion) == "" && r.Header.Get("Accept") != "" && acceptsEvents(r)
+}
+
+// servePipe opens the stream of a session over HTTP+SSE and lasts as long as that.
+func (g *Gateway) servePipe(w http.ResponseWriter, r *http.Request, id Identity, alias string) {
+	if _, ok := g.current.Load().view(id.Client, alias); !ok {
+		writeError(w, nil, noSuchServer(alias))
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	s := newSession(id, alias, "", nil)
+	s.pipe = &pipe{s: s, ctx: ctx}
+	if !g.admit(s) {
+		writeError(w, nil, errTooManySessions)
+		return
+	}
+	defer s.pipe.tasks.Wait()
+	defer g.dropSession(s)
+	es := startEvents(w)
+	es.write(wire.AppendEvent(nil, "", "endpoint", []byte(messagesPath+"?session_id="+s.id)))
+	es.flush()
+	g.pumpPipe(es, r, s)
+}
+
+// pumpPipe writes to the stream until the client leaves, the session ends or its credential is no longer good.
+func (g *Gateway) pumpPipe(es *eventStream, r *http.Request, s *session) {
+	tick := time.NewTicker(keepAlive)
+	defer tick.Stop()
+	drain := g.drain.Load().done
+	for es.err == nil {
+		select {
+		case <-drain:
+			return
+		case <-s.out.wake:
+			es.items(s.out.take())
+		case <-tick.C:
+			s.touch()
+			if !g.current.Load().admits(s.identity) {
+				return
+			}
+			es.comment()
+		case <-r.Context().Done():
+			return
+		case <-s.done:
+			return
+		}
+	}
+}
+
+// serveMessages takes what a client of HTTP+SSE posts: it is acknowledged, and answered on the stream.
+func (g *Gateway) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
+	s := g.sessions.piped(r.URL.Query().Get("session_id"), id.Client)
+	if s == nil {
+		writeError(w, nil, &rpcError{status: http.StatusNotFound, code: codeInvalidRequest, message: "no such session; open an event stream to begin a new one"})
+		return
+	}
+	if !isJSON(r.Header.Get("Content-Type")) {
+		writeError(w, nil, errNotJSON)
+		return
+	}
+	body, fail := readBody(r)
+	if fail != nil {
+		writeError(w, nil, fail)
+		return
+	}
+	x := &exchange{g: g, snap: g.current.Load(), id: id, alias: s.alias, sess: s, reply: &reply{client: s.pipe.ctx, accept: true, via: s.pipe}}
+	view, ok := x.snap.view(id.Client, s.alias)
+	if !ok {
+		writeError(w, nil, noSuchServer(s.alias))
+		return
+	}
+	x.view = view
+	handle := x.pipeMessage
+	if wire.IsBatch(body) {
+		handle = func() { x.pipeBatch(body) }
+	} else if fail := x.read(body); fail != nil {
+		writeError(w, x.msg.Bytes(x.msg.ID), fail)
+		return
+	}
+	if !s.handling(handle) {
+		writeError(w, nil, &rpcError{status: http.StatusNotFound, code: codeInvalidRequest, message: errSessionClosed.Error()})
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// handling runs a request of a session over HTTP+SSE, unless the session has ended.
+func (s *session) handling(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.pipe.tasks.Go(f)
+	return true
+}
+
+// pipeMessage handles one message on its own.
+func (x *exchange) pipeMessage() {
+	p := x.sess.pipe
+	switch {
+	case x.msg.Kind == wire.Request && x.msg.Method == "initialize":
+		x.initializePipe()
+	case !p.ready.Load() && x.msg.Kind == wire.Request && x.msg.Method != "ping":
+		x.fail(&rpcError{code: codeInvalidRequest, message: "send initialize first"})
+	default:
+		x.legacyMessage()
+	}
+}
+
+// initializePipe greets the client. Its session exists since the stream does; now it learns the revision.
+func (x *exchange) initializePipe() {
+	hello, fail := x.hello()
+	if fail != nil {
+		x.fail(fail)
+		return
+	}
+	s := x.sess
+	if !s.greet(hello) {
+		x.fail(&rpcError{code: codeInvalidRequest, message: "initialize was sent already"})
+		return
+	}
+	x.result(x.initializeResult(s.version))
+	s.pipe.ready.Store(true)
+}
+
+// greet sets what initialize says, once.
+func (s *session) greet(h hello) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.version != "" {
+		return false
+	}
+	s.version, s.declared, s.clientInfo = protocol.Negotiate(h.ProtocolVersion), h.Capabilities, h.ClientInfo
+	s.caps = protocol.ParseCapabilities(h.Capabilities)
+	return true
+}
+
+// hello is the params of initialize.
+type hello struct {
+	ProtocolVersion string          `json:"protocolVersion"`
+	Capabilities    json.RawMessage `json:"capabilities"`
+	ClientInfo      json.RawMessage `json:"clientInfo"`
+}
+
+func (x *exchange) hello() (hello, *rpcError) {
+	var h hello
+	if err := json.Unmarshal(x.msg.Bytes(x.msg.Params), &h); err != nil || h.ProtocolVersion == "" {
+		return h, &rpcError{code: wire.CodeInvalidParams, message: "initialize needs params.protocolVersion and params.capabilities"}
+	}
+	return h, nil
+}
