@@ -234,6 +234,7 @@ func TestStrict_ARequestMustSayWhatItsRevisionWants(t *testing.T) {
 		{"numbers are compared as such", "tools/call", `{"name":"x_header","arguments":{"count":3}}`, set("Mcp-Param-Count", "3.0"), `{"count":3}`, 200},
 		{"an Mcp-Param too many", "tools/call", `{"name":"x_header","arguments":{}}`, set("Mcp-Param-Region", "eu"), "-32020", 400},
 		{"a nested Mcp-Param", "tools/call", `{"name":"x_header","arguments":{"deep":{"zone":"z"}}}`, set("Mcp-Param-Zone", "z"), `{"deep":{"zone":"z"}}`, 200},
+		{"tasks of a client without", "subscriptions/listen", `{"notifications":{"taskIds":["task-1"]}}`, replace(protocol.TasksID, "x"), "-32021", 400},
 		{"a lacking capability", "tools/call", `{"name":"elicit","arguments":{}}`, replace(`"elicitation"`, `"x"`), "-32021", 400},
 	}
 	c := connect(t, "http", mcptest.Script{Version: protocol.V20260728})
@@ -262,6 +263,31 @@ func (f statusOf) RoundTrip(r *http.Request) (*http.Response, error) {
 		f(resp.StatusCode)
 	}
 	return resp, err
+}
+
+func TestVersion_TheOlderEraWantsItsSessionAndRevision(t *testing.T) {
+	c := connect(t, "http", mcptest.Script{Version: protocol.V20250618})
+	for name, row := range map[string]struct {
+		header, value string
+		want          int
+	}{
+		"as agreed":        {"X-None", "", http.StatusAccepted},
+		"no session":       {"Mcp-Session-Id", "", http.StatusBadRequest},
+		"another session":  {"Mcp-Session-Id", "session-99", http.StatusNotFound},
+		"another revision": {"Mcp-Protocol-Version", protocol.V20250326, http.StatusBadRequest},
+	} {
+		req := c.request(http.MethodPost, []byte(`{"jsonrpc":"2.0","method":"notifications/none"}`))
+		if req.Header.Del(row.header); row.value != "" {
+			req.Header.Set(row.header, row.value)
+		}
+		resp, err := c.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = resp.Body.Close(); resp.StatusCode != row.want {
+			t.Errorf("%s: %d, want %d", name, resp.StatusCode, row.want)
+		}
+	}
 }
 
 // TestAtStart_AsksWithoutARequest: over HTTP on the GET stream.

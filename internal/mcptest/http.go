@@ -105,6 +105,10 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, session string) {
 		}
 	}
 	s.note(func() { s.headers = append(s.headers, kept) })
+	if !s.agreed(r.Header, session, m) {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	if m.Kind != wire.Request {
 		s.take(r.Context(), session, m, nil)
 		w.WriteHeader(http.StatusAccepted)

@@ -82,13 +82,17 @@ func covers(have, want json.RawMessage) bool {
 	return true
 }
 
-// complete is a result of the newer era: it says that it is complete, and how long a list may be kept.
+// complete is a result of the newer era: it says that it is complete, how long a list may be kept, and, of a
+// strict server, who made it.
 func (r *request) complete(result string) string {
 	if !r.modern || result == Odd || wire.Valid([]byte(result)) != nil {
 		return result
 	}
 	raw := []byte(result)
 	add := r.completion()
+	if r.s.script.strict() {
+		add = append(add, wire.Member{Name: "_meta", Value: []byte(`{"` + protocol.MetaServerInfo + `":` + r.s.serverInfo() + `}`)})
+	}
 	for name, value := range wire.Members(raw, wire.Span{End: len(raw)}) {
 		if name == "resultType" && string(raw[value.Start:value.End]) != `"complete"` {
 			return result // A question or a task has no more than it says.
