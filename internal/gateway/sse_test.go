@@ -231,4 +231,3 @@ func TestBatch_OverHTTPSSEIsAnsweredByOne(t *testing.T) {
 		t.Errorf("%s", e)
 	}
 }
-
