@@ -123,11 +123,13 @@ func TestBatch_NoAnswerIsLostOnAStream(t *testing.T) {
 	r := newRigWith(t, st, map[mcpmux.ServerID]backend.Spec{"v": spec}, nil)
 	sid := "Mcp-Session-Id: " + r.send("POST", "/mcp", "d", helloBody).header.Get("Mcp-Session-Id")
 	const n = 6
-	body := `[` + callBody(`"held"`, "be_hold", `{}`, `{"progressToken":1}`)
+	var calls strings.Builder
+	calls.WriteString(`[` + callBody(`"held"`, "be_hold", `{}`, `{"progressToken":1}`))
 	for i := range n {
-		body += `,` + callBody(strconv.Itoa(i), "be_big", `{"bytes":1500000}`, "")
+		calls.WriteString(`,` + callBody(strconv.Itoa(i), "be_big", `{"bytes":1500000}`, ""))
 	}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", r.url+"/mcp", strings.NewReader(body+`]`))
+	calls.WriteString("]")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/mcp", strings.NewReader(calls.String()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,16 +177,12 @@ func (e *eventStream) comment() {
 	e.flush()
 }
 
-// items writes queued messages and reports how many were written.
-func (e *eventStream) items(items []outItem) int {
-	for i, it := range items {
+// items writes queued messages.
+func (e *eventStream) items(items []outItem) {
+	for _, it := range items {
 		e.message(it.raw)
-		if e.err != nil {
-			return i
-		}
 	}
 	e.flush()
-	return len(items)
 }
 
 func (e *eventStream) write(b []byte) {
