@@ -25,9 +25,6 @@ func addPairServers(t *testing.T, d *Daemon) []pairServer {
 	var all []pairServer
 	for _, version := range protocol.Supported() {
 		script := mcptest.Script{Version: version}
-		if protocol.Modern(version) {
-			script = mcptest.Script{Era: "modern"}
-		}
 		short := strings.ReplaceAll(version, "-", "")
 		d.AddServer("p"+short, process(t, script)...)
 		all = append(all, pairServer{version: version, transport: "stdio", alias: "p" + short})
@@ -71,6 +68,7 @@ func TestPairs_EveryRevisionUsesEveryOther(t *testing.T) {
 		sse     bool
 	}{
 		{protocol.V20241105, false},
+		{protocol.V20241105, true},
 		{protocol.V20250326, false},
 		{protocol.V20250618, false},
 		{protocol.V20251125, false},

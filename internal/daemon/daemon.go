@@ -176,7 +176,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 			return d.gateway.AskOwner(ctx, id, scope, req)
 		},
 		ClientInfo: func(scope string) []byte { return d.gateway.OwnerInfo(scope) },
-		OnStatus: func(id mcpmux.ServerID, st mcpmux.ServerStatus) { d.desk.serverStatus(id, st) },
+		OnStatus:   func(id mcpmux.ServerID, st mcpmux.ServerStatus) { d.desk.serverStatus(id, st) },
 	})
 	if err != nil {
 		return err

@@ -229,10 +229,14 @@ func TestTools_MissACapability(t *testing.T) {
 
 func TestState_IsOnlyTheServersOwn(t *testing.T) {
 	c := open(t, Script{Version: protocol.V20260728}, "stdio", allCaps)
+	made := c.ask("tools/call", `{"name":"elicit","arguments":{}}`)
+	_, at, _ := protocol.ReadInputRequired(made.Raw, made.Result)
+	sealed := strings.Trim(string(made.Bytes(at)), `"`)
 	for params, want := range map[string]string{
-		`{"name":"elicit","arguments":{},"inputResponses":{"q1":{}},"requestState":"other"}`:                                  `-32602`,
-		`{"name":"elicit","arguments":{},"inputResponses":{},"requestState":"` + (state{What: "elicit"}).seal() + `"}`:        `"input_required"`,
-		`{"name":"sample","arguments":{},"inputResponses":{"q1":{}},"requestState":"` + (state{What: "elicit"}).seal() + `"}`: `-32602`,
+		`{"name":"elicit","arguments":{},"inputResponses":{"q1":{}},"requestState":"other"}`:                       `-32602`,
+		`{"name":"elicit","arguments":{},"inputResponses":{},"requestState":"` + sealed + `"}`:                     `"input_required"`,
+		`{"name":"elicit","arguments":{"url":"u"},"inputResponses":{"q1":{}},"requestState":"` + sealed + `"}`:     `-32602`,
+		`{"name":"sample","arguments":{},"inputResponses":{"q1":` + sampled + `},"requestState":"` + sealed + `"}`: `-32602`,
 	} {
 		if m := c.ask("tools/call", params); !strings.Contains(string(m.Raw), want) {
 			t.Errorf("%s: got %s, want %s", params, m.Raw, want)

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -38,6 +39,27 @@ func (r *request) elicitation(a arguments) question {
 func sampling(prompt string) question {
 	params := `{"messages":[{"role":"user","content":{"type":"text","text":` + quote(prompt) + `}}],"maxTokens":100}`
 	return question{"sampling/createMessage", params, `{"sampling":{}}`}
+}
+
+// samplingWithTools has what sampling has from 2025-11-25 on: a tool, and several blocks in a message.
+func samplingWithTools(prompt string) question {
+	params := `{"messages":[{"role":"user","content":[{"type":"text","text":` + quote(prompt) + `},{"type":"text","text":"Use the tool."}]}],` +
+		`"maxTokens":100,"tools":[{"name":"add","inputSchema":{"type":"object"}}],"toolChoice":{"mode":"auto"}}`
+	return question{"sampling/createMessage", params, `{"sampling":{"tools":{}}}`}
+}
+
+// choice asks for one of two, or several, as the revision writes choices with titles.
+func (r *request) choice(several bool) question {
+	const both = `[{"const":"r","title":"Red"},{"const":"g","title":"Green"}]`
+	choice := `{"type":"string","oneOf":` + both + `}`
+	switch {
+	case several:
+		choice = `{"type":"array","minItems":1,"items":{"anyOf":` + both + `}}`
+	case !r.has(protocol.ElicitationEnums):
+		choice = `{"type":"string","enum":["r","g"],"enumNames":["Red","Green"]}`
+	}
+	schema := `{"type":"object","properties":{"name":` + choice + `},"required":["name"]}`
+	return r.elicitation(arguments{Message: "Which?", Schema: json.RawMessage(schema)})
 }
 
 func roots() question { return question{"roots/list", `{}`, `{"roots":{}}`} }
@@ -80,6 +102,10 @@ func (r *request) rounds(name string, a arguments) (rounds [][]question, ok bool
 		rounds = [][]question{{sampling(a.Prompt)}}
 	case "roots":
 		rounds = [][]question{{roots()}}
+	case "elicit_enum", "elicit_multi":
+		rounds = [][]question{{r.choice(name == "elicit_multi")}}
+	case "sample_tools":
+		rounds = [][]question{{samplingWithTools(a.Prompt)}}
 	case "ask_two":
 		rounds = [][]question{{r.elicitation(a), roots()}}
 	case "ask_rounds":
@@ -145,7 +171,7 @@ func (r *request) exchange(qs []question, task string) (answers []string, ok boo
 		if task != "" {
 			params = string(protocol.WithRelatedTask([]byte(params), task))
 		}
-		answer, done := r.s.send(q.method, params, r.out)
+		answer, done := r.s.send(r.session, q.method, params, r.out)
 		defer done()
 		waiting[i] = answer
 	}
@@ -164,33 +190,41 @@ func (r *request) exchange(qs []question, task string) (answers []string, ok boo
 	return answers, true
 }
 
-// send puts a request to the client; done forgets it.
-func (s *Server) send(method, params string, out func([]byte)) (answer chan wire.Message, done func()) {
+// send puts a request to the client of a session, which alone can answer it; done forgets it. The ids count in
+// each session, so that those of two collide; where the script names a Version they are numbers from 0, which
+// clients use, too.
+func (s *Server) send(session, method, params string, out func([]byte)) (answer chan wire.Message, done func()) {
 	answer = make(chan wire.Message, 1)
-	var id string
+	var id, key string
 	s.note(func() {
-		s.asked++
-		id = `"ask-` + strconv.Itoa(s.asked) + `"`
-		s.asks[id] = answer
+		p := s.peer(session)
+		id = strconv.Itoa(p.asked)
+		p.asked++
+		if s.script.Version == "" {
+			id = `"ask-` + strconv.Itoa(p.asked) + `"`
+		}
+		key = session + "/" + id
+		s.asks[key] = answer
 	})
 	out([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":` + quote(method) + `,"params":` + params + `}`))
-	return answer, func() { s.note(func() { delete(s.asks, id) }) }
+	return answer, func() { s.note(func() { delete(s.asks, key) }) }
 }
 
 // state is what requestState says to the server itself.
 type state struct {
 	What    string   `json:"what"`
+	Of      string   `json:"of"` // the request, see mark
 	Round   int      `json:"round"`
 	Answers []string `json:"answers"`
 }
 
 // putInResult asks in the result and reads the answers from the retry (2026-07-28 basic/patterns/mrtr).
 func (r *request) putInResult(what string, rounds [][]question) (answers []string, early string, fail *failure) {
-	st := state{What: what}
+	st := state{What: what, Of: r.s.mark(r.m)}
 	if r.State == "" && len(r.Responses) == 0 {
 		return nil, inputRequired(rounds[0], st), nil
 	}
-	if !st.open(r.State) || st.What != what || st.Round >= len(rounds) {
+	if !st.open(r.State) || st.What != what || st.Of != r.s.mark(r.m) || st.Round >= len(rounds) {
 		return nil, "", &failure{wire.CodeInvalidParams, "the requestState is not ours", ""}
 	}
 	var got []string
@@ -220,6 +254,17 @@ func inputRequests(qs []question) string {
 	return "{" + strings.Join(all, ",") + "}"
 }
 
+// mark says which request a state is of: the server's name, the method, what it is about, and its arguments.
+func (s *Server) mark(m wire.Message) string {
+	var p struct {
+		Name, URI string
+		Arguments json.RawMessage
+	}
+	_ = json.Unmarshal(m.Bytes(m.Params), &p) // A malformed one is like no other.
+	sum := sha256.Sum256([]byte(strings.Join([]string{s.script.Name, m.Method, p.Name, p.URI, string(p.Arguments)}, "\n")))
+	return hex.EncodeToString(sum[:])
+}
+
 // seal is a state as text that only open reads. The key is fixed: another process of the server may have to
 // read it.
 func (st state) seal() string {
@@ -242,9 +287,18 @@ func mac(raw []byte) []byte {
 }
 
 // elicitThrows is the error of 2025-11-25 that asks for a page to be visited first (client/elicitation §URL
-// Elicitation Required Error).
+// Elicitation Required Error): once in a session for each page that was named, or every time.
 func (r *request) elicitThrows(a arguments) (string, *failure) {
 	if !r.has(protocol.ElicitationIDs) {
+		return text("done"), nil
+	}
+	var again bool
+	r.s.note(func() {
+		p := r.s.peer(r.session)
+		again = a.URL != "" && p.thrown[a.URL]
+		p.thrown[a.URL] = true
+	})
+	if again {
 		return text("done"), nil
 	}
 	return "", &failure{-32042, "Open the page first", `{"elicitations":[` + r.byURL(a).params + `]}`}

@@ -9,10 +9,13 @@ import (
 
 // Script says what a server offers and how it misbehaves. The zero Script is a good server of the older era.
 type Script struct {
+	// Name is the server's name, "" is mcptest. A server refuses a requestState that one of another name made.
+	Name string `json:"name,omitempty"`
 	// Era is "legacy" (also ""), "modern" or "both".
 	Era string `json:"era,omitempty"`
 	// Version is what initialize answers; "" is what was asked for. A script with neither an Era nor a Version
-	// lists the first tools only and names the same capabilities in every revision.
+	// lists the first tools only and names the same capabilities in every revision. 2026-07-28 is the newer era,
+	// and one that refuses every request that is not as that revision demands (see admit).
 	Version string `json:"version,omitempty"`
 	// Generated is how many tools tool_0, tool_1 … are offered besides the built-in ones; PageSize is how many
 	// entries a page of a list has, 0 for all.
@@ -37,25 +40,33 @@ type Script struct {
 	IgnoreTerm     bool `json:"ignore_term,omitempty"`
 	// Starts is a file that gets one byte for each start of the process.
 	Starts string `json:"starts,omitempty"`
-	// RootsAtStart asks for the client's roots as soon as it is initialized; JunkAtStart writes lines to standard
+	// RootsAtStart asks for the client's roots as soon as it is initialized, ElicitAtStart its user; JunkAtStart writes lines to standard
 	// output that are no messages; Listen makes a process serve HTTP on that address instead of its pipes.
-	RootsAtStart bool   `json:"roots_at_start,omitempty"`
-	JunkAtStart  bool   `json:"junk_at_start,omitempty"`
-	Listen       string `json:"listen,omitempty"`
+	RootsAtStart  bool   `json:"roots_at_start,omitempty"`
+	ElicitAtStart bool   `json:"elicit_at_start,omitempty"`
+	JunkAtStart   bool   `json:"junk_at_start,omitempty"`
+	Listen        string `json:"listen,omitempty"`
 
 	// JSON answers HTTP requests with a JSON body instead of an event stream.
 	JSON bool `json:"json,omitempty"`
+	// Resumable gives events ids and plays streams again from any of them (2025-03-26 to 2025-11-25). Requests go
+	// on when their connection ends, until their session does.
+	Resumable bool `json:"resumable,omitempty"`
 	// NoStream refuses the GET stream, NoSession gives no session id.
 	NoStream  bool `json:"no_stream,omitempty"`
 	NoSession bool `json:"no_session,omitempty"`
 	// SSE serves the HTTP+SSE transport of 2024-11-05 instead of Streamable HTTP.
 	SSE bool `json:"sse,omitempty"`
+	// SSERefusal is the status of a POST to another address than the stream named; 0 means 405.
+	SSERefusal int `json:"sse_refusal,omitempty"`
+	// Batches makes a server of 2025-03-26 send its notifications in arrays, too.
+	Batches bool `json:"batches,omitempty"`
 	// Bearer is the token that every HTTP request must bear.
 	Bearer string `json:"bearer,omitempty"`
 }
 
-func (s Script) legacy() bool { return s.Era != "modern" }
-func (s Script) modern() bool { return s.Era == "modern" || s.Era == "both" }
+func (s Script) legacy() bool { return s.Era != "modern" && (s.Era != "" || !s.strict()) }
+func (s Script) modern() bool { return s.Era == "both" || !s.legacy() }
 
 // scriptVar holds the script of a child process.
 const scriptVar = "MCPTEST_SERVER"

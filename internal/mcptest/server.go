@@ -20,11 +20,11 @@ type Server struct {
 
 	// mu guards the following.
 	mu       sync.Mutex
-	counts   map[string]int // requests and notifications, by method
-	calls    map[string]int // tools/call, by tool
-	added    []string       // tools added by the tool "change"
+	counts   map[string]int  // requests and notifications, by method
+	calls    map[string]int  // tools/call, by tool
+	added    []string        // tools added by the tools "change" and "flood"
+	deleted  map[string]bool // resources taken away by the tool "delete_resource"
 	asks     map[string]chan wire.Message
-	asked    int
 	running  map[string]context.CancelFunc // requests, by session and raw id
 	holding  map[string]chan struct{}      // calls of "hold", by their key
 	changed  chan struct{}                 // closed and replaced whenever the above changes
@@ -37,6 +37,7 @@ type Server struct {
 	tasks    map[string]*task
 	nextTask int
 	pipes    map[string]*pipes // of HTTP+SSE, by the key in their address
+	detached map[int]detached
 }
 
 // stream is an open GET stream, a listen stream or a process's output.
@@ -51,8 +52,8 @@ type stream struct {
 func New(script Script) *Server {
 	return &Server{
 		script: script, counts: make(map[string]int), calls: make(map[string]int), asks: make(map[string]chan wire.Message),
-		running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
-		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer), pipes: make(map[string]*pipes), tasks: make(map[string]*task),
+		deleted: make(map[string]bool), running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
+		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer), pipes: make(map[string]*pipes), detached: make(map[int]detached), tasks: make(map[string]*task),
 	}
 }
 
@@ -174,7 +175,7 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 	switch m.Kind {
 	case wire.Response, wire.Error:
 		s.mu.Lock()
-		c := s.asks[string(m.Bytes(m.ID))]
+		c := s.asks[session+"/"+string(m.Bytes(m.ID))]
 		s.mu.Unlock()
 		if c != nil {
 			c <- m
@@ -191,7 +192,7 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 				s.peer(session).ready = true
 			}
 		})
-		s.askRoots(session)
+		s.askAtStart(session)
 		return nil
 	case wire.Request:
 	}
@@ -201,7 +202,7 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 	defer cancel()
 	s.note(func() { s.running[key] = cancel })
 	defer s.note(func() { delete(s.running, key) })
-	r := &request{s: s, ctx: ctx, m: m, key: key, out: out, session: session}
+	r := &request{s: s, ctx: ctx, m: m, key: key, out: s.inArrays(session, out), session: session}
 	r.know()
 	result, fail := r.answer()
 	switch {
@@ -251,7 +252,14 @@ type request struct {
 	envelope
 }
 
-const serverInfo = `{"name":"mcptest","version":"1","x-odd":12345678901234567890}`
+// serverInfo is what the server says of itself.
+func (s *Server) serverInfo() string {
+	name := s.script.Name
+	if name == "" {
+		name = "mcptest"
+	}
+	return `{"name":` + quote(name) + `,"version":"1","x-odd":12345678901234567890}`
+}
 
 // answer is the result as JSON, or the error. Neither means silence.
 func (r *request) answer() (string, *failure) {
@@ -279,7 +287,7 @@ func (r *request) answer() (string, *failure) {
 	case "prompts/list":
 		return r.list("prompts", r.more(`{"name":"greet","x-odd":null}`, `{"name":"ask_name"}`))
 	case "resources/list":
-		return r.list("resources", r.more(`{"uri":"test://a","name":"a"}`, `{"uri":"test://asking","name":"asking"}`))
+		return r.list("resources", r.resources())
 	case "resources/templates/list":
 		return r.list("resourceTemplates", []string{`{"uriTemplate":"test://{name}","name":"t"}`})
 	case "prompts/get":
@@ -323,7 +331,7 @@ func (r *request) initialize() (string, *failure) {
 		peer.version, peer.caps = version, p.Capabilities
 	})
 	r.version = version
-	return `{"protocolVersion":"` + version + `","capabilities":` + r.capabilities() + `,"serverInfo":` + serverInfo + `,"instructions":"be kind"}`, nil
+	return `{"protocolVersion":"` + version + `","capabilities":` + r.capabilities() + `,"serverInfo":` + r.s.serverInfo() + `,"instructions":"be kind"}`, nil
 }
 
 const capabilities = `{"tools":{"listChanged":true},"prompts":{},"resources":{"subscribe":true,"listChanged":true},"logging":{},"completions":{}}`
@@ -353,7 +361,7 @@ func (r *request) discover() (string, *failure) {
 		if script.legacy() {
 			versions += `,"` + protocol.V20251125 + `"`
 		}
-		return `{"supportedVersions":[` + versions + `],"capabilities":` + r.capabilities() + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + serverInfo + `}}`, nil
+		return `{"supportedVersions":[` + versions + `],"capabilities":` + r.capabilities() + `,"instructions":"be kind","_meta":{"` + protocol.MetaServerInfo + `":` + r.s.serverInfo() + `}}`, nil
 	case script.EmptyProbe:
 		return "{}", nil
 	case script.ProbeError != 0:

@@ -89,6 +89,12 @@ func (s *Server) Serve(ctx context.Context, in io.Reader, out io.Writer) {
 			s.take(ctx, "", m, write) // In order: a cancellation follows its request.
 			continue
 		}
+		if s.script.strict() && !s.script.legacy() {
+			if f := s.admit(nil, m); f != nil {
+				write(f.reply(m))
+				continue
+			}
+		}
 		tasks.Go(func() {
 			if m.Method == "subscriptions/listen" {
 				s.listen(ctx, m, write)
