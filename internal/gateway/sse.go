@@ -83,6 +83,7 @@ func (g *Gateway) pumpPipe(es *eventStream, r *http.Request, s *session) {
 	for es.err == nil {
 		select {
 		case <-drain:
+			es.items(s.out.take())
 			return
 		case <-s.out.wake:
 			es.items(s.out.take())
