@@ -84,7 +84,7 @@ func (x *exchange) initialize() {
 	if evicted != nil {
 		x.g.dropSession(evicted)
 	}
-	x.g.keeper.keep(s)
+	x.g.keeper.kept(s)
 	x.reply.w.Header().Set(headerSession, s.id)
 	x.result(x.initializeResult(s.version))
 }
@@ -192,7 +192,7 @@ func (x *exchange) setLevel() {
 		return
 	}
 	x.sess.setLevel(level)
-	x.g.keeper.keep(x.sess)
+	x.g.keeper.kept(x.sess)
 	x.result([]byte("{}"))
 }
 
@@ -206,7 +206,7 @@ func (x *exchange) subscribe(on bool) {
 	}
 	if !on {
 		x.sess.wants(uri, false)
-		x.g.keeper.keep(x.sess)
+		x.g.keeper.kept(x.sess)
 		x.g.hub.leave(x.sess, x.resourceKey(route.Server, uri))
 		x.result([]byte("{}"))
 		return
@@ -216,7 +216,7 @@ func (x *exchange) subscribe(on bool) {
 		return
 	}
 	x.sess.wants(uri, true)
-	x.g.keeper.keep(x.sess)
+	x.g.keeper.kept(x.sess)
 	x.result([]byte("{}"))
 }
 

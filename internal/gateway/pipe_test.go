@@ -164,7 +164,7 @@ func TestPipe_ChangesComeOnTheStream(t *testing.T) {
 	if e := p.next(); !strings.Contains(e, `"result":{}`) {
 		t.Fatalf("subscribe: %s", e)
 	}
-	r.gw.Updated("v", "test://a", []byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"test://a"}}`))
+	r.gw.Updated("v", "", "test://a", []byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"test://a"}}`))
 	if e := p.next(); !strings.Contains(e, "resources/updated") {
 		t.Errorf("heard %s", e)
 	}
