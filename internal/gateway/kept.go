@@ -44,7 +44,7 @@ type keeper struct {
 	// mu guards the following.
 	mu      sync.Mutex
 	due     map[*session]chan struct{} // to be written; closed when it is
-	ended   map[string]*session   // to be deleted, by the id in the store: nobody wakes them
+	ended   map[string]*session        // to be deleted, by the id in the store: nobody wakes them
 	waking  map[string]chan struct{}
 	writing bool
 	closed  bool
