@@ -89,16 +89,18 @@ func (x *exchange) pipeBatch(body []byte) *rpcError {
 	if fail != nil {
 		return fail
 	}
-	ok := x.sess.handling(func() {
+	fail = x.handling(func() {
 		b.handle()
 		if len(b.answers) > 0 {
 			x.reply.finish(http.StatusOK, array(b.answers)...)
 		}
 	})
-	if !ok {
-		return errPipeEnded
+	if fail != nil {
+		for _, y := range b.requests {
+			y.land()
+		}
 	}
-	return nil
+	return fail
 }
 
 func errNoBatch(version string) *rpcError {
@@ -172,6 +174,7 @@ func (b *batch) handle() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			defer y.land()
+			defer y.g.recovered()
 			y.legacyMessage()
 		})
 	}

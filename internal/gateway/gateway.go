@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -143,6 +144,14 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, alias string) {
 	default:
 		w.Header().Set("Allow", "GET, POST, DELETE")
 		writeError(w, nil, &rpcError{status: http.StatusMethodNotAllowed, code: codeInvalidRequest, message: "method " + r.Method + " is not allowed here: send MCP messages by POST"})
+	}
+}
+
+// recovered keeps a fault in one request that has no HTTP handler of its own from ending the daemon; guard does
+// so for the others.
+func (g *Gateway) recovered() {
+	if cause := recover(); cause != nil {
+		g.cfg.Log.Error("a request failed inside", "cause", cause, "stack", string(debug.Stack()))
 	}
 }
 

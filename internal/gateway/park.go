@@ -34,6 +34,7 @@ const (
 var (
 	errGatewayClosed = errors.New("McpMux is stopping")
 	errParkExpired   = errors.New("the client did not come back with answers in time")
+	errBroken        = &rpcError{code: wire.CodeInternal, message: "the gateway failed at this call; its log tells more"}
 	errParkFull      = &rpcError{code: wire.CodeInternal, message: "too many calls are waiting for answers; answer or give up some and try again"}
 	errNoTicket      = &rpcError{code: wire.CodeInvalidParams, message: "params.requestState is not one that this request was given, or it has expired: send the request again without it"}
 	errAttended      = &rpcError{code: wire.CodeInvalidParams, message: "another request with this params.requestState is being answered right now"}
@@ -143,6 +144,8 @@ func (p *parked) run(ctx context.Context, edits []wire.Edit, begun time.Time) {
 	defer p.cancel(nil)
 	defer close(p.done)
 	x := p.first
+	defer x.g.recovered()
+	p.fail = errBroken
 	p.answer, p.fail = x.complete(ctx, p.cancel, p.route, edits, begun)
 }
 

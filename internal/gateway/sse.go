@@ -28,6 +28,7 @@ type pipe struct {
 	ctx   context.Context //nolint:containedctx // ends with the stream
 	ready atomic.Bool     // initialize was answered
 	tasks sync.WaitGroup  // requests being handled
+	busy  atomic.Int32    // how many
 }
 
 // send queues a message for the stream.
@@ -135,19 +136,35 @@ func (g *Gateway) serveMessages(w http.ResponseWriter, r *http.Request, id Ident
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// handling runs a request of a session over HTTP+SSE, unless the session has ended.
-func (s *session) handling(f func()) bool {
+// maxPipeRequests is how many requests of a session over HTTP+SSE are handled at a time: each POST of them ends
+// at once, so that nothing else bounds them.
+const maxPipeRequests = 256
+
+// handling runs a request of a session over HTTP+SSE.
+func (x *exchange) handling(f func()) *rpcError {
+	s := x.sess
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return false
+	switch {
+	case s.closed:
+		return errPipeEnded
+	case s.pipe.busy.Add(1) > maxPipeRequests:
+		s.pipe.busy.Add(-1)
+		return errPipeBusy
 	}
-	s.pipe.tasks.Go(f)
-	return true
+	s.pipe.tasks.Go(func() {
+		defer x.g.recovered()
+		defer s.pipe.busy.Add(-1)
+		f()
+	})
+	return nil
 }
 
-//nolint:gochecknoglobals // immutable value
-var errPipeEnded = &rpcError{status: http.StatusNotFound, code: codeInvalidRequest, message: errSessionClosed.Error()}
+//nolint:gochecknoglobals // immutable values
+var (
+	errPipeEnded = &rpcError{status: http.StatusNotFound, code: codeInvalidRequest, message: errSessionClosed.Error()}
+	errPipeBusy  = &rpcError{status: http.StatusTooManyRequests, code: wire.CodeInternal, message: "too many requests of this session wait for their answers; send this one again later"}
+)
 
 // pipeMessage takes a message that came on its own: what is no request at once, a request in its own time. It is
 // in flight when it is accepted, since the client may cancel it from then on.
@@ -163,10 +180,11 @@ func (x *exchange) pipeMessage(body []byte) *rpcError {
 	if fail := x.takeOff(); fail != nil {
 		handle = func() { x.fail(fail) }
 	}
-	if !x.sess.handling(handle) {
-		return errPipeEnded
+	fail := x.handling(handle)
+	if fail != nil {
+		x.land()
 	}
-	return nil
+	return fail
 }
 
 // pipeRequest handles a request. Until initialize is answered it must not look at what that sets.
