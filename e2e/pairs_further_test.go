@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/mcpmux/mcpmux/internal/protocol"
+)
+
+// hints: results of the stateless era say what they are and how long they hold, others do not.
+func (p *pair) hints() {
+	alone := p.alone()
+	for _, q := range []struct {
+		c              *rawClient
+		method, params string
+	}{
+		{p.c, "tools/list", `{}`},
+		{p.c, "prompts/list", `{}`},
+		{p.c, "resources/list", `{}`},
+		{p.c, "resources/templates/list", `{}`},
+		{alone, "tools/list", `{}`},
+		{alone, "resources/read", `{"uri":"test://a"}`},
+	} {
+		r := q.c.call(q.method, q.params)
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(r.Result, &members); err != nil {
+			p.t.Errorf("%s: %s %+v", q.method, r.Result, r.Error)
+			continue
+		}
+		for _, name := range []string{"resultType", "ttlMs", "cacheScope"} {
+			if _, has := members[name]; has != protocol.Modern(p.c.version) {
+				p.t.Errorf("%s: %s: %v", q.method, name, has)
+			}
+		}
+		// Lists vary with the client, so nobody else may be given them (server/utilities/caching).
+		if scope := string(members["cacheScope"]); protocol.Modern(p.c.version) && strings.HasSuffix(q.method, "/list") && scope != `"private"` {
+			p.t.Errorf("%s: cacheScope %s", q.method, scope)
+		}
+	}
+}
+
+// question is the last that the client was asked, and how often it was asked since before.
+func (c *rawClient) question(before int) (params string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n = len(c.asked) - before; n > 0 {
+		params = string(c.asked[len(c.asked)-1].Params)
+	}
+	return params, n
+}
+
+// page: only 2025-11-25 has an id for a page that is to be visited.
+func (p *pair) page() {
+	_, before := p.c.question(0)
+	r := p.tool("elicit_url", `{"url":"https://example.com/visit"}`)
+	params, n := p.c.question(before)
+	if !p.both(protocol.ElicitationModes) {
+		if n > 0 || (r.Error == nil && protocol.Has(p.s.version, protocol.ElicitationModes) && !strings.Contains(string(r.Result), "-3260")) {
+			p.t.Errorf("asked %d times; the server was told %s %+v", n, r.Result, r.Error)
+		}
+		return
+	}
+	p.want(r, "accept")
+	if n != 1 || !strings.Contains(params, `"https://example.com/visit"`) {
+		p.t.Errorf("asked %d times, last %s", n, params)
+	}
+	if has := strings.Contains(params, "elicitationId"); has != protocol.Has(p.c.version, protocol.ElicitationIDs) {
+		p.t.Errorf("elicitationId: %v in %s", has, params)
+	}
+}
+
+// pageFirst: the error by which 2025-11-25 wants a page visited is a question in the stateless era, and an error of
+// some meaning to older clients.
+func (p *pair) pageFirst() {
+	if !protocol.Has(p.s.version, protocol.ElicitationIDs) {
+		return // Only that revision has it.
+	}
+	params := fmt.Sprintf(`{"name":%q,"arguments":{}}`, p.s.alias+"_elicit_throws")
+	if !protocol.Modern(p.c.version) {
+		r := p.c.call("tools/call", params)
+		if r.Error == nil || r.Error.Code != -32042 || !strings.Contains(string(r.Error.Data), `"elicitationId"`) {
+			p.t.Fatalf("%s %+v", r.Result, r.Error)
+		}
+		if !protocol.Has(p.c.version, protocol.ElicitationIDs) {
+			return
+		}
+		p.tool("elicit_done", `{}`)
+		p.c.await("that the page was visited", func(n response) bool {
+			return n.Method == "notifications/elicitation/complete" && strings.Contains(string(r.Error.Data), string(idOf(n.Params)))
+		})
+		return
+	}
+	r := p.c.modernOnce(p.t.Context(), p.c.id(), "tools/call", params, `{}`, "")
+	for _, want := range []string{`"input_required"`, `"mode":"url"`, `"https://example.com/e"`} {
+		p.want(r, want)
+	}
+	if strings.Contains(string(r.Result), "elicitationId") {
+		p.t.Errorf("%s", r.Result)
+	}
+}
+
+// idOf is the elicitationId in params, as text.
+func idOf(params []byte) []byte {
+	var it struct{ ElicitationID json.RawMessage }
+	_ = json.Unmarshal(params, &it) // None is found nowhere.
+	return it.ElicitationID
+}
+
+// task: this client has none, so the gateway waits for the end of one in its place.
+func (p *pair) task() {
+	switch {
+	case protocol.Has(p.s.version, protocol.TasksCore):
+		p.want(p.tool("task_required", `{}`), "task done")
+		p.want(p.tool("task_optional", `{}`), "task done")
+		if p.both(protocol.Elicitation) {
+			p.want(p.tool("task_required", `{"ask":true}`), "Ada")
+		}
+	case protocol.Has(p.s.version, protocol.TasksExtension):
+		p.want(p.tool("task_optional", `{}`), "task done")
+	}
+}
+
+func (p *pair) listChanged() {
+	alone := p.alone()
+	if protocol.Modern(p.c.version) {
+		alone.listen("test://a")
+	}
+	name := fmt.Sprintf("more_for_%s_%v", strings.ReplaceAll(p.c.version, "-", ""), p.sse)
+	p.plain.Call(p.s.alias+"_change", fmt.Sprintf(`{"name":%q}`, name)).Result(p.t)
+	alone.await("the change", func(n response) bool { return n.Method == listChanged })
+	names := toolNames(p.t, alone.call("tools/list", `{}`).Result)
+	if !slices.Contains(names, name) || len(names) != len(slices.Compact(slices.Sorted(slices.Values(names)))) {
+		p.t.Errorf("the list is %v", names)
+	}
+	p.want(alone.call("tools/call", fmt.Sprintf(`{"name":"echo","arguments":{"is":%q}}`, name)), name)
+}
+
+// ping is gone in the stateless era.
+func (p *pair) ping() {
+	r := p.c.call("ping", `{}`)
+	if modern := protocol.Modern(p.c.version); (r.Error == nil) == modern || modern && r.Error.Code != -32601 {
+		p.t.Errorf("%s %+v", r.Result, r.Error)
+	}
+}
+
+// unknownMethod has the status that the client's era gives it.
+func (p *pair) unknownMethod() {
+	if protocol.Modern(p.c.version) {
+		m := &MCP{URL: p.c.m.URL, Key: p.c.m.Key, t: p.t}
+		reply := m.Modern("made/up", `{}`, "", `{}`)
+		if got := reply.Last(p.t); reply.Status != http.StatusNotFound || got.Error == nil || got.Error.Code != -32601 {
+			p.t.Errorf("status %d: %+v", reply.Status, got.Error)
+		}
+		return
+	}
+	if r := p.c.call("made/up", `{}`); r.Error == nil || r.Error.Code != -32601 {
+		p.t.Errorf("%s %+v", r.Result, r.Error)
+	}
+}
