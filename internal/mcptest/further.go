@@ -25,20 +25,29 @@ import (
 //	content      answers with one block of each kind that the revision has
 //	structured   answers with an object in structuredContent, where the revision has it
 //	structured_any the same with an array (2026-07-28)
-//	flood        {"n":n,"tool":p}: offers the tools p_0, p_1 …, and says so each time
-//	start_roots  answers with what the client answered to roots/list at the start (Script.RootsAtStart)
-//	task_required, task_optional {"ask":true,"hold":true}: run as a task; one that asks wants an answer of the
-//	             user before it ends, one that is held waits for Release
+//	elicit_enum  asks the user for one of two choices with titles; elicit_multi for several of them
+//	sample_tools asks the client's model, with a tool and two blocks in the message
+//	x_header     answers with its arguments, of which HTTP clients of 2026-07-28 repeat some in headers
+//	x_header_bad is defined wrongly (2026-07-28): clients must not offer it over HTTP
+//	delete_resource {"uri":u}: takes a resource away, and says so
+//	flood        {"n":n,"tool":p,"per_second":s}: offers the tools p_0, p_1 …, and says so each time
+//	start_roots, start_elicit answer with what the client answered at the start (Script.RootsAtStart, ElicitAtStart)
+//	task_required, task_optional {"ask":true,"hold":true,"fail":true,"error":true}: run as a task; one that asks
+//	             wants an answer of the user before it ends, one that is held waits for Release; one that fails ends
+//	             with isError, and one with an error by a JSON-RPC error
 var further = []string{
 	"elicit", "sample", "roots", "ask_two", "ask_rounds", "elicit_url", "elicit_done", "elicit_throws",
 	"progress", "content", "structured", "structured_any", "flood",
-	"start_roots", "task_required", "task_optional",
+	"elicit_enum", "elicit_multi", "sample_tools", "x_header", "x_header_bad", "delete_resource",
+	"start_roots", "start_elicit", "task_required", "task_optional",
 }
 
 // definition is a tool as it is listed.
 func (r *request) definition(name string) string {
-	extra := ""
+	extra, schema := "", `{"type":"object"}`
 	switch {
+	case strings.HasPrefix(name, "x_header") && r.has(protocol.MirroredHeaders):
+		schema = headerSchemas[name]
 	case name == "structured" && r.has(protocol.Structured):
 		extra = `,"outputSchema":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}`
 	case name == "structured_any" && r.has(protocol.StructuredAny):
@@ -46,7 +55,15 @@ func (r *request) definition(name string) string {
 	case strings.HasPrefix(name, "task_") && r.has(protocol.ToolExecution):
 		extra = `,"execution":{"taskSupport":"` + strings.TrimPrefix(name, "task_") + `"}`
 	}
-	return `{"name":"` + name + `","inputSchema":{"type":"object"}` + extra + `}`
+	return `{"name":"` + name + `","inputSchema":` + schema + extra + `}`
+}
+
+// headerSchemas are the inputSchemas of the tools whose arguments are repeated in headers. That of x_header_bad
+// is wrong: items of lists have no header (2026-07-28 basic/transports/streamable-http §Schema Extension).
+var headerSchemas = map[string]string{
+	"x_header": `{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},"count":{"type":"integer","x-mcp-header":"Count"},` +
+		`"dry":{"type":"boolean","x-mcp-header":"Dry"},"deep":{"type":"object","properties":{"zone":{"type":"string","x-mcp-header":"Zone"}}},"free":{"type":"string"}}}`,
+	"x_header_bad": `{"type":"object","properties":{"list":{"type":"array","items":{"type":"string","x-mcp-header":"Item"}}}}`,
 }
 
 // lists says whether the revision has what a tool is there for.
@@ -56,8 +73,16 @@ func (r *request) lists(name string) bool {
 		return r.has(protocol.ElicitationIDs)
 	case "elicit_url":
 		return r.has(protocol.ElicitationModes)
-	case "elicit", "ask_two", "ask_rounds":
+	case "elicit", "ask_two", "ask_rounds", "elicit_enum":
 		return r.has(protocol.Elicitation)
+	case "elicit_multi":
+		return r.has(protocol.ElicitationEnums)
+	case "sample_tools":
+		return r.has(protocol.SamplingTools)
+	case "x_header_bad":
+		return r.has(protocol.MirroredHeaders)
+	case "start_elicit":
+		return r.s.script.ElicitAtStart && r.has(protocol.Elicitation)
 	case "structured_any":
 		return r.has(protocol.StructuredAny)
 	case "start_roots":
@@ -88,10 +113,14 @@ func (r *request) further(name string, a arguments) (string, *failure) {
 		return r.structured(`{"n":1}`, protocol.Structured), nil
 	case "structured_any":
 		return r.structured(`[1,2]`, protocol.StructuredAny), nil
+	case "x_header", "x_header_bad":
+		return text(string(a.raw)), nil
+	case "delete_resource":
+		r.s.deleteResource(a.URI)
 	case "flood":
-		r.s.flood(a.Tool, a.N)
-	case "start_roots":
-		return r.startRoots()
+		r.flood(a)
+	case "start_roots", "start_elicit":
+		return r.atStart(name)
 	case "task_required", "task_optional":
 		return r.taskCall(name == "task_required", a)
 	default:
@@ -125,14 +154,13 @@ func (r *request) prompt() (string, *failure) {
 func (r *request) read() (string, *failure) {
 	var p struct{ URI string }
 	_ = json.Unmarshal(r.m.Bytes(r.m.Params), &p) // No URI, the usual resource.
-	switch p.URI {
-	case "test://asking":
-	case "test://missing":
+	switch {
+	case p.URI == "test://missing" || r.s.isDeleted(p.URI):
 		if r.has(protocol.NotFoundCode) {
 			return "", &failure{-32002, "Resource not found", `{"uri":` + quote(p.URI) + `}`}
 		}
 		return "", &failure{wire.CodeInvalidParams, "Resource not found", `{"uri":` + quote(p.URI) + `}`}
-	default:
+	case p.URI != "test://asking":
 		return `{"contents":[{"uri":"test://a","text":"a"}]}`, nil
 	}
 	answers, early, fail := r.put("asking", [][]question{{r.elicitation(arguments{})}})

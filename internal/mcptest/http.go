@@ -60,7 +60,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		e := begin(w)
 		defer s.open(stream{send: e.send, session: session})()
-		s.askRoots(session)
+		s.askAtStart(session)
 		<-r.Context().Done()
 		e.end()
 	case http.MethodDelete:

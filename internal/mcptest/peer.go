@@ -12,17 +12,20 @@ import (
 type peer struct {
 	version string
 	caps    json.RawMessage
-	level   string            // of logging/setLevel; "" sends everything
-	uris    map[string]bool   // subscribed resources
-	ready   bool              // notifications/initialized came
-	start   chan wire.Message // the answer to the question at the start; nil where it was not put
+	level   string                       // of logging/setLevel; "" sends everything
+	uris    map[string]bool              // subscribed resources
+	ready   bool                         // notifications/initialized came
+	asked   int                          // questions to it
+	thrown  map[string]bool              // pages that elicit_throws sent it to
+	started bool                         // what the script asks at the start was asked
+	start   map[string]chan wire.Message // the answers, by the tool that tells them
 }
 
 // peer is the state of a session; s.mu is held.
 func (s *Server) peer(session string) *peer {
 	p := s.peers[session]
 	if p == nil {
-		p = &peer{uris: make(map[string]bool)}
+		p = &peer{uris: make(map[string]bool), thrown: make(map[string]bool), start: make(map[string]chan wire.Message)}
 		s.peers[session] = p
 	}
 	return p

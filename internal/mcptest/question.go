@@ -41,6 +41,27 @@ func sampling(prompt string) question {
 	return question{"sampling/createMessage", params, `{"sampling":{}}`}
 }
 
+// samplingWithTools has what sampling has from 2025-11-25 on: a tool, and several blocks in a message.
+func samplingWithTools(prompt string) question {
+	params := `{"messages":[{"role":"user","content":[{"type":"text","text":` + quote(prompt) + `},{"type":"text","text":"Use the tool."}]}],` +
+		`"maxTokens":100,"tools":[{"name":"add","inputSchema":{"type":"object"}}],"toolChoice":{"mode":"auto"}}`
+	return question{"sampling/createMessage", params, `{"sampling":{"tools":{}}}`}
+}
+
+// choice asks for one of two, or several, as the revision writes choices with titles.
+func (r *request) choice(several bool) question {
+	const both = `[{"const":"r","title":"Red"},{"const":"g","title":"Green"}]`
+	choice := `{"type":"string","oneOf":` + both + `}`
+	switch {
+	case several:
+		choice = `{"type":"array","minItems":1,"items":{"anyOf":` + both + `}}`
+	case !r.has(protocol.ElicitationEnums):
+		choice = `{"type":"string","enum":["r","g"],"enumNames":["Red","Green"]}`
+	}
+	schema := `{"type":"object","properties":{"name":` + choice + `},"required":["name"]}`
+	return r.elicitation(arguments{Message: "Which?", Schema: json.RawMessage(schema)})
+}
+
 func roots() question { return question{"roots/list", `{}`, `{"roots":{}}`} }
 
 // byURL asks by a page; only 2025-11-25 has an id for it.
@@ -81,6 +102,10 @@ func (r *request) rounds(name string, a arguments) (rounds [][]question, ok bool
 		rounds = [][]question{{sampling(a.Prompt)}}
 	case "roots":
 		rounds = [][]question{{roots()}}
+	case "elicit_enum", "elicit_multi":
+		rounds = [][]question{{r.choice(name == "elicit_multi")}}
+	case "sample_tools":
+		rounds = [][]question{{samplingWithTools(a.Prompt)}}
 	case "ask_two":
 		rounds = [][]question{{r.elicitation(a), roots()}}
 	case "ask_rounds":
@@ -146,7 +171,7 @@ func (r *request) exchange(qs []question, task string) (answers []string, ok boo
 		if task != "" {
 			params = string(protocol.WithRelatedTask([]byte(params), task))
 		}
-		answer, done := r.s.send(q.method, params, r.out)
+		answer, done := r.s.send(r.session, q.method, params, r.out)
 		defer done()
 		waiting[i] = answer
 	}
@@ -165,17 +190,24 @@ func (r *request) exchange(qs []question, task string) (answers []string, ok boo
 	return answers, true
 }
 
-// send puts a request to the client; done forgets it.
-func (s *Server) send(method, params string, out func([]byte)) (answer chan wire.Message, done func()) {
+// send puts a request to the client of a session, which alone can answer it; done forgets it. The ids count in
+// each session, so that those of two collide; where the script names a Version they are numbers from 0, which
+// clients use, too.
+func (s *Server) send(session, method, params string, out func([]byte)) (answer chan wire.Message, done func()) {
 	answer = make(chan wire.Message, 1)
-	var id string
+	var id, key string
 	s.note(func() {
-		s.asked++
-		id = `"ask-` + strconv.Itoa(s.asked) + `"`
-		s.asks[id] = answer
+		p := s.peer(session)
+		id = strconv.Itoa(p.asked)
+		p.asked++
+		if s.script.Version == "" {
+			id = `"ask-` + strconv.Itoa(p.asked) + `"`
+		}
+		key = session + "/" + id
+		s.asks[key] = answer
 	})
 	out([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":` + quote(method) + `,"params":` + params + `}`))
-	return answer, func() { s.note(func() { delete(s.asks, id) }) }
+	return answer, func() { s.note(func() { delete(s.asks, key) }) }
 }
 
 // state is what requestState says to the server itself.
@@ -255,9 +287,18 @@ func mac(raw []byte) []byte {
 }
 
 // elicitThrows is the error of 2025-11-25 that asks for a page to be visited first (client/elicitation §URL
-// Elicitation Required Error).
+// Elicitation Required Error): once in a session for each page that was named, or every time.
 func (r *request) elicitThrows(a arguments) (string, *failure) {
 	if !r.has(protocol.ElicitationIDs) {
+		return text("done"), nil
+	}
+	var again bool
+	r.s.note(func() {
+		p := r.s.peer(r.session)
+		again = a.URL != "" && p.thrown[a.URL]
+		p.thrown[a.URL] = true
+	})
+	if again {
 		return text("done"), nil
 	}
 	return "", &failure{-32042, "Open the page first", `{"elicitations":[` + r.byURL(a).params + `]}`}

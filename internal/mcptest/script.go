@@ -40,11 +40,12 @@ type Script struct {
 	IgnoreTerm     bool `json:"ignore_term,omitempty"`
 	// Starts is a file that gets one byte for each start of the process.
 	Starts string `json:"starts,omitempty"`
-	// RootsAtStart asks for the client's roots as soon as it is initialized; JunkAtStart writes lines to standard
+	// RootsAtStart asks for the client's roots as soon as it is initialized, ElicitAtStart its user; JunkAtStart writes lines to standard
 	// output that are no messages; Listen makes a process serve HTTP on that address instead of its pipes.
-	RootsAtStart bool   `json:"roots_at_start,omitempty"`
-	JunkAtStart  bool   `json:"junk_at_start,omitempty"`
-	Listen       string `json:"listen,omitempty"`
+	RootsAtStart  bool   `json:"roots_at_start,omitempty"`
+	ElicitAtStart bool   `json:"elicit_at_start,omitempty"`
+	JunkAtStart   bool   `json:"junk_at_start,omitempty"`
+	Listen        string `json:"listen,omitempty"`
 
 	// JSON answers HTTP requests with a JSON body instead of an event stream.
 	JSON bool `json:"json,omitempty"`

@@ -20,11 +20,11 @@ type Server struct {
 
 	// mu guards the following.
 	mu       sync.Mutex
-	counts   map[string]int // requests and notifications, by method
-	calls    map[string]int // tools/call, by tool
-	added    []string       // tools added by the tool "change"
+	counts   map[string]int  // requests and notifications, by method
+	calls    map[string]int  // tools/call, by tool
+	added    []string        // tools added by the tools "change" and "flood"
+	deleted  map[string]bool // resources taken away by the tool "delete_resource"
 	asks     map[string]chan wire.Message
-	asked    int
 	running  map[string]context.CancelFunc // requests, by session and raw id
 	holding  map[string]chan struct{}      // calls of "hold", by their key
 	changed  chan struct{}                 // closed and replaced whenever the above changes
@@ -51,7 +51,7 @@ type stream struct {
 func New(script Script) *Server {
 	return &Server{
 		script: script, counts: make(map[string]int), calls: make(map[string]int), asks: make(map[string]chan wire.Message),
-		running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
+		deleted: make(map[string]bool), running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
 		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer), pipes: make(map[string]*pipes), tasks: make(map[string]*task),
 	}
 }
@@ -174,7 +174,7 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 	switch m.Kind {
 	case wire.Response, wire.Error:
 		s.mu.Lock()
-		c := s.asks[string(m.Bytes(m.ID))]
+		c := s.asks[session+"/"+string(m.Bytes(m.ID))]
 		s.mu.Unlock()
 		if c != nil {
 			c <- m
@@ -191,7 +191,7 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 				s.peer(session).ready = true
 			}
 		})
-		s.askRoots(session)
+		s.askAtStart(session)
 		return nil
 	case wire.Request:
 	}
@@ -286,7 +286,7 @@ func (r *request) answer() (string, *failure) {
 	case "prompts/list":
 		return r.list("prompts", r.more(`{"name":"greet","x-odd":null}`, `{"name":"ask_name"}`))
 	case "resources/list":
-		return r.list("resources", r.more(`{"uri":"test://a","name":"a"}`, `{"uri":"test://asking","name":"asking"}`))
+		return r.list("resources", r.resources())
 	case "resources/templates/list":
 		return r.list("resourceTemplates", []string{`{"uriTemplate":"test://{name}","name":"t"}`})
 	case "prompts/get":

@@ -14,9 +14,9 @@ import (
 // junk is what servers print that take standard output for a log.
 const junk = "Starting the server ...\n[info] {ready}\n\n"
 
-// askRoots asks for the roots of a session that is initialized, on its stream, once it has both.
-func (s *Server) askRoots(session string) {
-	if !s.script.RootsAtStart {
+// askAtStart puts the script's questions to the client of a session, once it is initialized and has a stream.
+func (s *Server) askAtStart(session string) {
+	if !s.script.RootsAtStart && !s.script.ElicitAtStart {
 		return
 	}
 	var out func([]byte)
@@ -27,48 +27,54 @@ func (s *Server) askRoots(session string) {
 			out = st.send
 		}
 	}
-	ask := p.ready && p.start == nil && out != nil
-	if ask {
-		p.start = make(chan wire.Message, 1) // Until the question has a channel of its own: it is put once.
-	}
+	ask := p.ready && !p.started && out != nil
+	p.started = p.started || ask
+	r := request{s: s, version: p.version}
 	s.mu.Unlock()
 	if !ask {
 		return
 	}
-	answer, _ := s.send("roots/list", "{}", out) // It stays: the answer may be asked for more than once.
-	s.note(func() { p.start = answer })
+	for tool, q := range map[string]question{"start_roots": roots(), "start_elicit": r.elicitation(arguments{})} {
+		if !s.asksAtStart(tool) {
+			continue
+		}
+		answer, _ := s.send(session, q.method, q.params, out) // It stays: the answer may be asked for more than once.
+		s.note(func() { s.peer(session).start[tool] = answer })
+	}
 }
 
-// startRoots is what the client answered at the start, as text.
-func (r *request) startRoots() (string, *failure) {
-	if !r.s.script.RootsAtStart {
+func (s *Server) asksAtStart(tool string) bool {
+	return tool == "start_roots" && s.script.RootsAtStart || tool == "start_elicit" && s.script.ElicitAtStart
+}
+
+// answerOf is a client's result, or its error.
+func answerOf(m wire.Message) string {
+	if m.Kind == wire.Error {
+		return string(m.Bytes(m.Error))
+	}
+	return string(m.Bytes(m.Result))
+}
+
+// atStart is what the client answered at the start, as text.
+func (r *request) atStart(tool string) (string, *failure) {
+	if !r.s.asksAtStart(tool) || r.modern {
 		return text("not asked"), nil
 	}
-	start := func() chan wire.Message {
+	answer := func() string {
 		r.s.mu.Lock()
 		defer r.s.mu.Unlock()
-		return r.s.peer(r.session).start
-	}
-	for {
-		c := start()
 		select {
-		case m := <-c:
-			c <- m // For whoever asks next.
-			if m.Kind == wire.Error {
-				return text(string(m.Bytes(m.Error))), nil
-			}
-			return text(string(m.Bytes(m.Result))), nil
+		case m := <-r.s.peer(r.session).start[tool]:
+			r.s.peer(r.session).start[tool] <- m // For whoever asks next.
+			return answerOf(m)
 		default:
-		}
-		r.s.mu.Lock()
-		changed := r.s.changed
-		r.s.mu.Unlock()
-		select {
-		case <-changed:
-		case <-r.ctx.Done():
-			return "", nil
+			return ""
 		}
 	}
+	if !r.s.Await(r.ctx, func() bool { return answer() != "" }) {
+		return "", nil
+	}
+	return text(answer()), nil
 }
 
 // listenAndServe serves HTTP on the script's address until the process is ended. The first line of standard

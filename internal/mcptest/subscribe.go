@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
@@ -12,6 +13,7 @@ import (
 // filter is what a listen stream carries (2026-07-28 basic/patterns/subscriptions).
 type filter struct {
 	Tools bool     `json:"toolsListChanged"`
+	Lists bool     `json:"resourcesListChanged"`
 	URIs  []string `json:"resourceSubscriptions"`
 	Tasks []string `json:"taskIds"`
 }
@@ -76,12 +78,48 @@ func (s *Server) toolsChanged() {
 }
 
 // flood offers n more tools, one by one, and says so each time.
-func (s *Server) flood(prefix string, n int) {
+func (r *request) flood(a arguments) {
+	prefix := a.Tool
 	if prefix == "" {
 		prefix = "flood"
 	}
-	for i := range n {
-		s.note(func() { s.added = append(s.added, prefix+"_"+strconv.Itoa(i)) })
-		s.toolsChanged()
+	var turn <-chan time.Time
+	if a.PerSecond > 0 {
+		tick := time.NewTicker(time.Second / time.Duration(a.PerSecond))
+		defer tick.Stop()
+		turn = tick.C
 	}
+	for i := range a.N {
+		if turn != nil {
+			select {
+			case <-turn:
+			case <-r.ctx.Done():
+				return
+			}
+		}
+		r.s.note(func() { r.s.added = append(r.s.added, prefix+"_"+strconv.Itoa(i)) })
+		r.s.toolsChanged()
+	}
+}
+
+// resources are those of the list that were not taken away.
+func (r *request) resources() []string {
+	all := r.more(`{"uri":"test://a","name":"a"}`, `{"uri":"test://asking","name":"asking"}`)
+	return slices.DeleteFunc(all, func(item string) bool {
+		var it struct{ URI string }
+		return json.Unmarshal([]byte(item), &it) == nil && r.s.isDeleted(it.URI)
+	})
+}
+
+func (s *Server) isDeleted(uri string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deleted[uri]
+}
+
+// deleteResource takes a resource away and says that there is one less.
+func (s *Server) deleteResource(uri string) {
+	s.note(func() { s.deleted[uri] = true })
+	s.tell("notifications/resources/list_changed", "{}",
+		func(_ string, p *peer) bool { return p.version != "" }, func(f filter) bool { return f.Lists })
 }

@@ -18,6 +18,7 @@ const (
 	working    = "working"
 	needsInput = "input_required"
 	completed  = "completed"
+	broken     = "failed"
 	cancelled  = "cancelled"
 )
 
@@ -31,6 +32,7 @@ type task struct {
 	modern           bool
 	session          string
 	asks             bool
+	args             arguments
 	question         question
 	result           string
 }
@@ -53,6 +55,8 @@ func (t *task) detailed() string {
 		return t.object(`,"inputRequests":` + inputRequests([]question{t.question}))
 	case t.modern && t.status == completed:
 		return t.object(`,"result":` + t.result)
+	case t.modern && t.status == broken:
+		return t.object(`,"error":{"code":-32603,"message":` + quote(taskBroken.message) + `}`)
 	}
 	return t.object("")
 }
@@ -73,7 +77,21 @@ func (r *request) taskCall(required bool, a arguments) (string, *failure) {
 		result, fail, _ := r.questions("elicit", a)
 		return result, fail
 	}
-	return text("task done"), nil
+	return a.outcome("task done")
+}
+
+// taskBroken is how a task ends that was to end with an error.
+var taskBroken = &failure{wire.CodeInternal, "the task broke", ""}
+
+// outcome is what a call of these tools comes to.
+func (a arguments) outcome(said string) (string, *failure) {
+	switch {
+	case a.Error:
+		return "", taskBroken
+	case a.Fail:
+		return strings.TrimSuffix(text(said), "}") + `,"isError":true}`, nil
+	}
+	return text(said), nil
 }
 
 func missingTasks() *failure {
@@ -85,8 +103,10 @@ func (r *request) startTask(a arguments) string {
 	now := time.Now()
 	t := &task{
 		status: working, created: now, updated: now, modern: r.modern, session: r.session, asks: a.Ask,
-		question: r.elicitation(a), result: r.complete(text("task done")),
+		question: r.elicitation(a), args: a,
 	}
+	t.result, _ = a.outcome("task done")
+	t.result = r.complete(t.result)
 	var made string
 	r.s.note(func() {
 		r.s.nextTask++
@@ -107,8 +127,11 @@ func (r *request) startTask(a arguments) string {
 func (s *Server) goOn(t *task) {
 	s.mu.Lock()
 	next := completed
-	if t.asks {
+	switch {
+	case t.asks:
 		next = needsInput
+	case t.args.Error:
+		next = broken
 	}
 	from := t.status
 	s.mu.Unlock()
@@ -133,9 +156,12 @@ func (s *Server) setTask(t *task, status, answer string) {
 	s.note(func() {
 		t.status, t.updated = status, time.Now()
 		if answer != "" {
-			t.result = text(answer)
+			t.result, _ = t.args.outcome(answer)
+			if t.args.Error {
+				t.status = broken
+			}
 			if t.modern {
-				t.result = `{"resultType":"complete",` + t.result[1:]
+				t.result = `{"resultType":"complete",` + strings.TrimPrefix(t.result, "{")
 			}
 		}
 		told, method = t.detailed(), "notifications/tasks/status"
@@ -223,15 +249,18 @@ func (r *request) taskResult(t *task) (string, *failure) {
 		}
 		r.s.setTask(t, completed, answers[0])
 	}
-	if r.taskStatus(t) == cancelled {
+	switch r.taskStatus(t) {
+	case cancelled:
 		return "", &failure{wire.CodeInternal, "the task was cancelled", ""}
+	case broken:
+		return "", taskBroken
 	}
 	return string(protocol.WithRelatedTask([]byte(t.result), t.id)), nil
 }
 
 func (r *request) taskCancel(t *task) (string, *failure) {
 	switch r.taskStatus(t) {
-	case completed, cancelled:
+	case completed, cancelled, broken:
 		if !r.modern {
 			return "", &failure{wire.CodeInvalidParams, "the task has ended", ""}
 		}

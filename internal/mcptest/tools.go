@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -84,6 +85,12 @@ type arguments struct {
 	Steps   int             `json:"steps"`
 	Level   string          `json:"level"`
 	Tool    string          `json:"tool"`
+
+	PerSecond int  `json:"per_second"`
+	Fail      bool `json:"fail"`
+	Error     bool `json:"error"`
+
+	raw json.RawMessage // all of them
 }
 
 func (r *request) call() (string, *failure) {
@@ -95,7 +102,7 @@ func (r *request) call() (string, *failure) {
 		return "", &failure{wire.CodeInvalidParams, err.Error(), ""}
 	}
 	r.s.note(func() { r.s.calls[p.Name]++ })
-	var a arguments
+	a := arguments{raw: p.Arguments}
 	if len(p.Arguments) > 0 {
 		if err := json.Unmarshal(p.Arguments, &a); err != nil && p.Name != "echo" {
 			return "", &failure{wire.CodeInvalidParams, err.Error(), ""}
@@ -170,7 +177,10 @@ func (r *request) process(name string, a arguments) (string, *failure) {
 		dir, err := os.Getwd()
 		return text(dir), fail(err)
 	}
-	if strings.HasPrefix(name, "tool_") {
+	r.s.mu.Lock()
+	added := slices.Contains(r.s.added, name)
+	r.s.mu.Unlock()
+	if added || strings.HasPrefix(name, "tool_") {
 		return text(name), nil
 	}
 	return "", &failure{wire.CodeInvalidParams, "unknown tool " + name, ""}
@@ -208,7 +218,7 @@ func (r *request) ask(a arguments) (string, *failure) {
 	if len(params) == 0 {
 		params = json.RawMessage("{}")
 	}
-	answer, done := r.s.send(a.Method, string(params), r.out)
+	answer, done := r.s.send(r.session, a.Method, string(params), r.out)
 	defer done()
 	select {
 	case m := <-answer:
