@@ -52,6 +52,82 @@ func (c *rawClient) question(before int) (params string, n int) {
 	return params, n
 }
 
+// refused checks that the client was not asked what its revision has no words for, and that the server was told so.
+func (p *pair) refused(tool string) {
+	p.t.Helper()
+	_, before := p.c.question(0)
+	r := p.tool(tool, `{}`)
+	if _, n := p.c.question(before); n != 0 {
+		p.t.Errorf("%s: asked %d times", tool, n)
+	}
+	if r.Error == nil && !strings.Contains(string(r.Result), "-32") {
+		p.t.Errorf("%s: nobody could be asked, yet: %s", tool, r.Result)
+	}
+}
+
+// choices have titles beside their values in either of two ways.
+func (p *pair) choices() {
+	if !p.both(protocol.Elicitation) {
+		p.refused("elicit_enum")
+		return
+	}
+	_, before := p.c.question(0)
+	p.want(p.tool("elicit_enum", `{}`), `\"r\"`)
+	params, n := p.c.question(before)
+	if old, titled := strings.Contains(params, `"enumNames":["Red","Green"]`), strings.Contains(params, `"title":"Red"`); n != 1 || old == titled ||
+		titled && !p.both(protocol.ElicitationEnums) {
+		p.t.Errorf("asked %d times, last %s", n, params)
+	}
+	if !p.both(protocol.ElicitationEnums) {
+		p.refused("elicit_multi")
+		return
+	}
+	p.want(p.tool("elicit_multi", `{}`), "accept")
+	if params, _ := p.c.question(0); !strings.Contains(params, `"array"`) {
+		p.t.Errorf("asked %s", params)
+	}
+}
+
+func (p *pair) sampleTools() {
+	if !p.both(protocol.SamplingTools) {
+		p.refused("sample_tools")
+		return
+	}
+	p.want(p.tool("sample_tools", `{"prompt":"hi"}`), "sampled")
+	if params, _ := p.c.question(0); !strings.Contains(params, `"toolChoice"`) || !strings.Contains(params, "Use the tool.") {
+		p.t.Errorf("asked %s", params)
+	}
+}
+
+// headers: a server of 2026-07-28 over HTTP wants some arguments in headers as well, and so does the gateway of a
+// client of that revision.
+func (p *pair) headers() {
+	const args = `{"region":"Å€","count":3,"dry":false,"deep":{"zone":" z"},"free":"x"}`
+	lines := []string{"Mcp-Param-Region: =?base64?w4Xigqw=?=", "Mcp-Param-Count: 3", "Mcp-Param-Dry: false", "Mcp-Param-Zone: =?base64?IHo=?="}
+	name := p.s.alias + "_x_header"
+	params := fmt.Sprintf(`{"name":%q,"arguments":%s}`, name, args)
+	if !protocol.Modern(p.c.version) {
+		p.want(p.c.call("tools/call", params), "Å€")
+	} else {
+		m := &MCP{URL: p.c.m.URL, Key: p.c.m.Key, t: p.t}
+		if !protocol.Modern(p.s.version) {
+			lines = nil // Its tool says nothing of headers.
+		}
+		p.want(m.Modern("tools/call", params, name, `{}`, lines...).Last(p.t), "Å€")
+		if lines != nil {
+			short := m.Modern("tools/call", params, name, `{}`, lines[1:]...)
+			if got := short.Last(p.t); short.Status != http.StatusBadRequest || got.Error == nil || got.Error.Code != -32020 {
+				p.t.Errorf("without a header: status %d: %s %+v", short.Status, got.Result, got.Error)
+			}
+		}
+	}
+	// A tool that defines its headers wrongly cannot be called over HTTP by the rules of that revision.
+	names := toolNames(p.t, p.alone().call("tools/list", `{}`).Result)
+	if listed := slices.Contains(names, "x_header_bad"); listed != (protocol.Modern(p.s.version) && p.s.transport == "stdio" && !protocol.Modern(p.c.version)) {
+		p.t.Errorf("x_header_bad is listed: %v", listed)
+	}
+}
+
 // page: only 2025-11-25 has an id for a page that is to be visited.
 func (p *pair) page() {
 	_, before := p.c.question(0)

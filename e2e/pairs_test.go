@@ -84,7 +84,9 @@ func TestPairs_EveryRevisionUsesEveryOther(t *testing.T) {
 			for _, s := range servers {
 				t.Run("server "+s.version+" over "+s.transport, func(t *testing.T) {
 					t.Parallel() // A call that is cancelled on a connection of its own lasts as long as the server may still ask for it.
-					p := &pair{t: t, s: s, sse: client.sse, plain: d.session(t, plain), c: newRaw(t, "http://"+d.Gateway+"/mcp", key, client.version, client.sse)}
+					url := "http://" + d.Gateway + "/mcp"
+					p := &pair{t: t, s: s, sse: client.sse, plain: &MCP{URL: url, Key: plain, t: t}, c: newRaw(t, url, key, client.version, client.sse)}
+					p.plain.Open(`{}`)
 					for _, row := range []struct {
 						name string
 						run  func()
@@ -106,6 +108,9 @@ func TestPairs_EveryRevisionUsesEveryOther(t *testing.T) {
 						{"cancel", p.cancel},
 						{"not found", p.notFound},
 						{"hints", p.hints},
+						{"choices", p.choices},
+						{"sample with tools", p.sampleTools},
+						{"arguments in headers", p.headers},
 						{"page to visit", p.page},
 						{"page to visit first", p.pageFirst},
 						{"task", p.task},
@@ -114,7 +119,7 @@ func TestPairs_EveryRevisionUsesEveryOther(t *testing.T) {
 						{"unknown method", p.unknownMethod},
 					} {
 						t.Run(row.name, func(t *testing.T) {
-							p.t, p.c.t, p.c.m.t = t, t, t
+							p.t, p.c.t, p.c.m.t, p.plain.t = t, t, t, t
 							row.run()
 						})
 					}
@@ -326,6 +331,9 @@ func (p *pair) read() {
 func (p *pair) complete() {
 	r := p.c.call("completion/complete", fmt.Sprintf(`{"ref":{"type":"ref/prompt","name":%q},"argument":{"name":"x","value":"o"},"context":{"arguments":{"y":"z"}}}`, p.s.alias+"_greet"))
 	p.want(r, "one")
+	if has := strings.Contains(string(r.Result), "y=z"); has != p.both(protocol.CompletionContext) && protocol.Has(p.c.version, protocol.CompletionContext) {
+		p.t.Errorf("the server knew of the context: %v", has)
+	}
 }
 
 func (p *pair) subscribe() {

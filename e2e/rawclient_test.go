@@ -43,6 +43,7 @@ type sseLine struct {
 const (
 	elicited = `{"action":"accept","content":{"name":"Ada"}}`
 	visited  = `{"action":"accept"}` // a page; there is nothing to say of it
+	chosen   = `{"action":"accept","content":{"name":"r"}}`
 	sampled  = `{"role":"assistant","model":"m","content":{"type":"text","text":"sampled"}}`
 	rooted   = `{"roots":[{"uri":"file:///r","name":"r"}]}`
 )
@@ -56,6 +57,9 @@ func (c *rawClient) answerTo(method string, params []byte) string {
 	case "elicitation/create":
 		if bytes.Contains(params, []byte(`"mode":"url"`)) {
 			return visited
+		}
+		if bytes.Contains(params, []byte(`"Red"`)) {
+			return chosen
 		}
 		return elicited
 	case "sampling/createMessage":
