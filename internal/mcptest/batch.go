@@ -16,6 +16,22 @@ func (s *Server) batches(session string, raw []byte) bool {
 	return wire.IsBatch(raw) && protocol.Has(s.peer(session).version, protocol.Batches)
 }
 
+// inArrays sends notifications as a Script.Batches does: each in an array.
+func (s *Server) inArrays(session string, send func([]byte)) func([]byte) {
+	if !s.script.Batches || send == nil {
+		return send
+	}
+	return func(raw []byte) {
+		s.mu.Lock()
+		has := protocol.Has(s.peer(session).version, protocol.Batches)
+		s.mu.Unlock()
+		if m, err := wire.Parse(raw); has && err == nil && m.Kind == wire.Notification {
+			raw = append(append([]byte{'['}, raw...), ']')
+		}
+		send(raw)
+	}
+}
+
 // batch takes all messages of a batch at once (2025-03-26 basic §Batching). The answers are an array, nil where
 // there is nothing to answer.
 func (s *Server) batch(ctx context.Context, session string, raw []byte, out func([]byte)) []byte {

@@ -30,6 +30,7 @@ import (
 //	x_header     answers with its arguments, of which HTTP clients of 2026-07-28 repeat some in headers
 //	x_header_bad is defined wrongly (2026-07-28): clients must not offer it over HTTP
 //	delete_resource {"uri":u}: takes a resource away, and says so
+//	drop_stream  ends the stream of its answer, and answers when the client resumes it (Script.Resumable)
 //	flood        {"n":n,"tool":p,"per_second":s}: offers the tools p_0, p_1 …, and says so each time
 //	start_roots, start_elicit answer with what the client answered at the start (Script.RootsAtStart, ElicitAtStart)
 //	task_required, task_optional {"ask":true,"hold":true,"fail":true,"error":true}: run as a task; one that asks
@@ -38,7 +39,7 @@ import (
 var further = []string{
 	"elicit", "sample", "roots", "ask_two", "ask_rounds", "elicit_url", "elicit_done", "elicit_throws",
 	"progress", "content", "structured", "structured_any", "flood",
-	"elicit_enum", "elicit_multi", "sample_tools", "x_header", "x_header_bad", "delete_resource",
+	"elicit_enum", "elicit_multi", "sample_tools", "x_header", "x_header_bad", "delete_resource", "drop_stream",
 	"start_roots", "start_elicit", "task_required", "task_optional",
 }
 
@@ -115,6 +116,8 @@ func (r *request) further(name string, a arguments) (string, *failure) {
 		return r.structured(`[1,2]`, protocol.StructuredAny), nil
 	case "x_header", "x_header_bad":
 		return text(string(a.raw)), nil
+	case "drop_stream":
+		r.dropStream()
 	case "delete_resource":
 		r.s.deleteResource(a.URI)
 	case "flood":

@@ -13,7 +13,10 @@ import (
 )
 
 // EndSessions forgets every session, as a server does that was restarted.
-func (s *Server) EndSessions() { s.note(func() { s.sessions = make(map[string]bool) }) }
+func (s *Server) EndSessions() {
+	s.note(func() { s.sessions = make(map[string]bool) })
+	s.endDetached("")
+}
 
 // Sessions is how many sessions there are.
 func (s *Server) Sessions() int {
@@ -58,6 +61,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
+		last := r.Header.Get("Last-Event-ID")
+		if s.resumable(session) && last != "" {
+			s.resume(w, r, session, last)
+			return
+		}
+		if s.resumable(session) {
+			s.stand(w, r, session)
+			return
+		}
 		e := begin(w)
 		defer s.open(stream{send: e.send, session: session})()
 		s.askAtStart(session)
@@ -68,6 +80,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			delete(s.sessions, session)
 			s.counts["DELETE"]++
 		})
+		s.endDetached(session)
 	}
 }
 
@@ -92,6 +105,10 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, session string) {
 		}
 	}
 	s.note(func() { s.headers = append(s.headers, kept) })
+	if !s.agreed(r.Header, session, m) {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	if m.Kind != wire.Request {
 		s.take(r.Context(), session, m, nil)
 		w.WriteHeader(http.StatusAccepted)
@@ -121,6 +138,10 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, session string) {
 		e := begin(w)
 		s.listen(r.Context(), m, e.send)
 		e.end()
+		return
+	}
+	if !s.script.JSON && s.resumable(session) {
+		s.replyOnTape(w, r, session, m)
 		return
 	}
 	modern := s.script.modern() && r.Header.Get("Mcp-Protocol-Version") == protocol.V20260728

@@ -10,22 +10,24 @@ import (
 
 // peer is what a client of the older era said in its session, or on its pipe.
 type peer struct {
-	version string
-	caps    json.RawMessage
-	level   string                       // of logging/setLevel; "" sends everything
-	uris    map[string]bool              // subscribed resources
-	ready   bool                         // notifications/initialized came
-	asked   int                          // questions to it
-	thrown  map[string]bool              // pages that elicit_throws sent it to
-	started bool                         // what the script asks at the start was asked
-	start   map[string]chan wire.Message // the answers, by the tool that tells them
+	version  string
+	caps     json.RawMessage
+	level    string                       // of logging/setLevel; "" sends everything
+	uris     map[string]bool              // subscribed resources
+	ready    bool                         // notifications/initialized came
+	asked    int                          // questions to it
+	thrown   map[string]bool              // pages that elicit_throws sent it to
+	started  bool                         // what the script asks at the start was asked
+	tapes    map[string]*tape             // its streams, by name
+	standing func()                       // takes back its stream for what no request causes, of a Script.Resumable
+	start    map[string]chan wire.Message // the answers, by the tool that tells them
 }
 
 // peer is the state of a session; s.mu is held.
 func (s *Server) peer(session string) *peer {
 	p := s.peers[session]
 	if p == nil {
-		p = &peer{uris: make(map[string]bool), thrown: make(map[string]bool), start: make(map[string]chan wire.Message)}
+		p = &peer{uris: make(map[string]bool), thrown: make(map[string]bool), tapes: make(map[string]*tape), start: make(map[string]chan wire.Message)}
 		s.peers[session] = p
 	}
 	return p
@@ -80,13 +82,17 @@ func covers(have, want json.RawMessage) bool {
 	return true
 }
 
-// complete is a result of the newer era: it says that it is complete, and how long a list may be kept.
+// complete is a result of the newer era: it says that it is complete, how long a list may be kept, and, of a
+// strict server, who made it.
 func (r *request) complete(result string) string {
 	if !r.modern || result == Odd || wire.Valid([]byte(result)) != nil {
 		return result
 	}
 	raw := []byte(result)
 	add := r.completion()
+	if r.s.script.strict() {
+		add = append(add, wire.Member{Name: "_meta", Value: []byte(`{"` + protocol.MetaServerInfo + `":` + r.s.serverInfo() + `}`)})
+	}
 	for name, value := range wire.Members(raw, wire.Span{End: len(raw)}) {
 		if name == "resultType" && string(raw[value.Start:value.End]) != `"complete"` {
 			return result // A question or a task has no more than it says.

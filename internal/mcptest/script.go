@@ -49,11 +49,18 @@ type Script struct {
 
 	// JSON answers HTTP requests with a JSON body instead of an event stream.
 	JSON bool `json:"json,omitempty"`
+	// Resumable gives events ids and plays streams again from any of them (2025-03-26 to 2025-11-25). Requests go
+	// on when their connection ends, until their session does.
+	Resumable bool `json:"resumable,omitempty"`
 	// NoStream refuses the GET stream, NoSession gives no session id.
 	NoStream  bool `json:"no_stream,omitempty"`
 	NoSession bool `json:"no_session,omitempty"`
 	// SSE serves the HTTP+SSE transport of 2024-11-05 instead of Streamable HTTP.
 	SSE bool `json:"sse,omitempty"`
+	// SSERefusal is the status of a POST to another address than the stream named; 0 means 405.
+	SSERefusal int `json:"sse_refusal,omitempty"`
+	// Batches makes a server of 2025-03-26 send its notifications in arrays, too.
+	Batches bool `json:"batches,omitempty"`
 	// Bearer is the token that every HTTP request must bear.
 	Bearer string `json:"bearer,omitempty"`
 }

@@ -37,6 +37,7 @@ type Server struct {
 	tasks    map[string]*task
 	nextTask int
 	pipes    map[string]*pipes // of HTTP+SSE, by the key in their address
+	detached map[int]detached
 }
 
 // stream is an open GET stream, a listen stream or a process's output.
@@ -52,7 +53,7 @@ func New(script Script) *Server {
 	return &Server{
 		script: script, counts: make(map[string]int), calls: make(map[string]int), asks: make(map[string]chan wire.Message),
 		deleted: make(map[string]bool), running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
-		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer), pipes: make(map[string]*pipes), tasks: make(map[string]*task),
+		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer), pipes: make(map[string]*pipes), detached: make(map[int]detached), tasks: make(map[string]*task),
 	}
 }
 
@@ -201,7 +202,7 @@ func (s *Server) take(ctx context.Context, session string, m wire.Message, out f
 	defer cancel()
 	s.note(func() { s.running[key] = cancel })
 	defer s.note(func() { delete(s.running, key) })
-	r := &request{s: s, ctx: ctx, m: m, key: key, out: out, session: session}
+	r := &request{s: s, ctx: ctx, m: m, key: key, out: s.inArrays(session, out), session: session}
 	r.know()
 	result, fail := r.answer()
 	switch {

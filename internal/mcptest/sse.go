@@ -27,6 +27,8 @@ func (s *Server) sse(w http.ResponseWriter, r *http.Request) {
 		s.sseStream(w, r)
 	case r.Method == http.MethodPost && key != "":
 		s.sseInput(w, r, key)
+	case s.script.SSERefusal != 0:
+		w.WriteHeader(s.script.SSERefusal)
 	default:
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	}

@@ -45,6 +45,7 @@ type claims struct {
 	Arguments         json.RawMessage
 	InputResponses    map[string]json.RawMessage
 	RequestState      *string
+	Notifications     filter
 	Meta              struct {
 		Version  *string                          `json:"io.modelcontextprotocol/protocolVersion"`
 		Caps     json.RawMessage                  `json:"io.modelcontextprotocol/clientCapabilities"`
@@ -84,7 +85,28 @@ func (s *Server) admit(header http.Header, m wire.Message) *refusal {
 			return f
 		}
 	}
+	if m.Method == "subscriptions/listen" && len(c.Notifications.Tasks) > 0 && !covers(c.Meta.Caps, json.RawMessage(protocol.TasksRequired)) {
+		f := missingTasks()
+		return &refusal{*f, protocol.HTTPStatus(f.code, true)}
+	}
 	return s.retried(&c, m)
+}
+
+// agreed says whether a POST of the older era is of a session, and of the revision that was agreed on there:
+// 2025-06-18 and later say so in a header (basic/transports §Session Management, §Protocol Version Header). Only
+// servers of one revision mind.
+func (s *Server) agreed(header http.Header, session string, m wire.Message) bool {
+	if s.script.Version == "" || s.script.modern() || m.Method == "initialize" || m.Method == "server/discover" {
+		return true
+	}
+	if session == "" && !s.script.NoSession {
+		return false
+	}
+	s.mu.Lock()
+	version := s.peer(session).version
+	s.mu.Unlock()
+	sent := header.Get("Mcp-Protocol-Version")
+	return sent == "" || sent == version
 }
 
 func unsupported(version string) *refusal {

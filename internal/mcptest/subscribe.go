@@ -52,6 +52,7 @@ func (s *Server) tell(method, params string, session func(key string, p *peer) b
 	}
 	s.mu.Unlock()
 	for _, st := range to {
+		st.send = s.inArrays(st.session, st.send)
 		st.notify(method, params)
 	}
 }
