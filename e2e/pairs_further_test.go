@@ -52,6 +52,51 @@ func (c *rawClient) question(before int) (params string, n int) {
 	return params, n
 }
 
+// serverName: results of the stateless era name the server that made them.
+func (p *pair) serverName() {
+	r := p.tool("echo", `{}`)
+	if has := strings.Contains(string(r.Result), `"io.modelcontextprotocol/serverInfo"`); has != protocol.Modern(p.c.version) {
+		p.t.Errorf("serverInfo: %v in %s", has, r.Result)
+	}
+}
+
+// batch: only 2025-03-26 has arrays of messages.
+func (p *pair) batch() {
+	if p.sse || protocol.Modern(p.c.version) {
+		return // rawClient's m is the endpoint of a session.
+	}
+	reply := p.c.m.Post(fmt.Sprintf(`[{"jsonrpc":"2.0","id":"b1","method":"tools/call","params":{"name":%q,"arguments":{"batched":true}}},`+
+		`{"jsonrpc":"2.0","id":"b2","method":"ping"}]`, p.s.alias+"_echo"))
+	var text strings.Builder
+	for _, m := range reply.Messages {
+		text.Write(m)
+	}
+	answered := strings.Contains(text.String(), `"b1"`) && strings.Contains(text.String(), `"b2"`) && strings.Contains(text.String(), "batched")
+	if has := protocol.Has(p.c.version, protocol.Batches); answered != has || !has && reply.Status != http.StatusBadRequest {
+		p.t.Errorf("status %d: %s%s", reply.Status, text.String(), reply.Body)
+	}
+}
+
+// nobody: a client that declared nothing is not asked, whatever other clients of the server declared, and the
+// server hears so.
+func (p *pair) nobody() {
+	_, before := p.c.question(0)
+	m := &MCP{URL: p.c.m.URL, Key: p.plain.Key, t: p.t}
+	for _, tool := range []string{"elicit", "sample", "roots"} {
+		name := p.s.alias + "_" + tool
+		params := fmt.Sprintf(`{"name":%q,"arguments":{}}`, name)
+		for era, reply := range map[string]*Reply{"legacy": p.plain.Legacy("tools/call", params), "modern": m.Modern("tools/call", params, name, `{}`)} {
+			r := reply.Last(p.t)
+			if r.Error == nil && !strings.Contains(string(r.Result), "-32") || strings.Contains(string(r.Result), "input_required") {
+				p.t.Errorf("%s, %s: %s", tool, era, r.Result)
+			}
+		}
+	}
+	if _, n := p.c.question(before); n != 0 {
+		p.t.Errorf("another was asked %d times", n)
+	}
+}
+
 // refused checks that the client was not asked what its revision has no words for, and that the server was told so.
 func (p *pair) refused(tool string) {
 	p.t.Helper()
