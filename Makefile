@@ -12,6 +12,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 
 FIXTURES := e2e/fixtures
 NODE     := $(FIXTURES)/node_modules/node/bin/node
+VENV     := $(FIXTURES)/.venv
+PYTHON   ?= python3
 LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
 
 # Packages with unit tests; e2e and bench drive the built program and have targets of their own.
@@ -25,7 +27,7 @@ help: ## List the targets
 test: setup lint build cross race e2e conformance ## Everything a change must pass: sets up, lints, builds, tests with -race
 
 .PHONY: setup
-setup: need-npm $(FIXTURES)/node_modules/.ready ## Download what the tests need (Go modules, npm fixtures)
+setup: need-npm need-python $(FIXTURES)/node_modules/.ready $(VENV)/.ready ## Download what the tests need (Go modules, npm and Python fixtures)
 	$(GO) mod download
 
 .PHONY: need-npm
@@ -42,6 +44,20 @@ $(FIXTURES)/node_modules/.ready: $(FIXTURES)/package.json $(FIXTURES)/package-lo
 	cd $(FIXTURES) && $(NPM) ci --no-progress
 	test -x $(NODE) || (cd $(FIXTURES)/node_modules/node && node installArchSpecificPackage)
 	$(NODE) --version
+	touch $@
+
+.PHONY: need-python
+need-python:
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || { \
+	  echo "make: Python 3.11 or newer with its venv module is needed, and '$(PYTHON)' is not that." >&2; \
+	  echo "The end-to-end tests run clients of the MCP Python SDK in a virtual environment of their own." >&2; \
+	  echo "Install python3 (on Debian and Ubuntu python3-venv too), name another one with PYTHON=..., or run 'make race' for the tests that need Go alone." >&2; \
+	  exit 1; }
+
+# Anew each time: pip leaves what is no longer named.
+$(VENV)/.ready: $(FIXTURES)/requirements.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(FIXTURES)/requirements.txt
 	touch $@
 
 .PHONY: build
@@ -92,4 +108,4 @@ fuzz: ## Each fuzz target for FUZZTIME
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf bin $(FIXTURES)/node_modules
+	rm -rf bin $(FIXTURES)/node_modules $(VENV)

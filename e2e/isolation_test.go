@@ -94,3 +94,22 @@ func (d *Daemon) asked(name string) func(answer string) string {
 		return ""
 	}
 }
+
+// TestIsolation_SessionHearsOfTheResourcesOfItsOwnProcess: what its calls do there it hears of, and nobody else.
+func TestIsolation_SessionHearsOfTheResourcesOfItsOwnProcess(t *testing.T) {
+	d := Start(t, Options{})
+	d.AddServer("own", append([]string{"--isolation", "session"}, process(t, mcptest.Script{Version: legacyVersion})...)...)
+	url, key := "http://"+d.Gateway+"/mcp", d.NewClient("c")
+	mine, other := newRaw(t, url, key, legacyVersion, false), newRaw(t, url, key, legacyVersion, false)
+	for _, c := range []*rawClient{mine, other} {
+		if r := c.call("resources/subscribe", `{"uri":"test://a"}`); r.Error != nil {
+			t.Fatalf("%+v", r.Error)
+		}
+	}
+	mine.tool("own_trigger", `{"uri":"test://a"}`)
+	mine.await("the update", func(n response) bool { return n.Method == "notifications/resources/updated" })
+	other.tool("own_echo", `{}`) // whatever was sent to it before this is there now
+	if text := other.heardSoFar(); strings.Contains(text, "updated") {
+		t.Errorf("the other session heard %s", text)
+	}
+}

@@ -16,7 +16,7 @@ import (
 // Again starts the daemon once more on the same data folder and the same addresses.
 func (d *Daemon) Again() *Daemon {
 	d.t.Helper()
-	return Start(d.t, Options{Dir: d.Dir, Args: []string{"--gateway-addr", d.Gateway, "--dashboard-addr", d.Dashboard}})
+	return Start(d.t, Options{Dir: d.Dir, Env: []string{"MCPMUX_LOG_LEVEL=debug"}, Args: []string{"--gateway-addr", d.Gateway, "--dashboard-addr", d.Dashboard}})
 }
 
 // TestRestart_AnOpenSessionGoesOn: killed or stopped, the daemon that comes back knows its sessions, with their
@@ -61,7 +61,10 @@ func TestRestart_AnOpenSessionGoesOn(t *testing.T) {
 			c.tool("be_trigger", `{"uri":"test://a"}`)
 			for {
 				select {
-				case raw := <-messages:
+				case raw, open := <-messages:
+					if !open {
+						t.Fatalf("after %s: the stream of the session ended", end.name)
+					}
 					if strings.Contains(string(raw), "resources/updated") {
 						return true
 					}

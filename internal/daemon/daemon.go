@@ -159,17 +159,14 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.super, err = supervisor.New(supervisor.Config{
 		Options: backend.Options{ClientInfo: clientInfo, Log: d.log, Transport: backend.NewTransport()},
 		Values:  d.values,
-		Save: func(ctx context.Context, id mcpmux.ServerID, about mcpmux.About, features []mcpmux.Feature) error {
-			_, err := d.store.SaveAbout(ctx, id, about, features)
-			return err
-		},
+		Save:    d.saveAbout,
 		MarkInteractive: func(ctx context.Context, id mcpmux.ServerID) error {
 			_, err := d.store.MarkInteractive(ctx, id)
 			return err
 		},
 		LogDir:   filepath.Join(d.opt.DataDir, "logs"),
 		Log:      d.log,
-		Updated:  func(id mcpmux.ServerID, uri string, raw []byte) { d.gateway.Updated(id, uri, raw) },
+		Updated:  func(id mcpmux.ServerID, scope, uri string, raw []byte) { d.gateway.Updated(id, scope, uri, raw) },
 		Reopened: func(id mcpmux.ServerID) { d.gateway.Reopened(id) },
 		Notified: func(id mcpmux.ServerID, method string, raw []byte) { d.gateway.Notified(id, method, raw) },
 		Ask: func(ctx context.Context, id mcpmux.ServerID, scope string, req wire.Message) (wire.Message, error) {
@@ -203,6 +200,21 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		return fmt.Errorf("load the state: %w", err)
 	}
 	return d.live(ctx)
+}
+
+// appliedWithin bounds the wait for what a Server offers to be in effect.
+const appliedWithin = 5 * time.Second
+
+// saveAbout stores what a Server offers and waits until clients can use it: then it counts as connected.
+func (d *daemon) saveAbout(ctx context.Context, id mcpmux.ServerID, about mcpmux.About, features []mcpmux.Feature) error {
+	revision, err := d.store.SaveAbout(ctx, id, about, features)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, appliedWithin)
+	defer cancel()
+	_ = d.follow.wait(ctx, revision) // what is late is in effect later
+	return nil
 }
 
 // live opens what people and clients reach, and keeps the house until ctx ends.

@@ -19,7 +19,8 @@ const (
 // batch is an array of messages (MCP 2025-03-26 basic §Batching, which no other revision has). Each is handled
 // as if it had come alone.
 type batch struct {
-	x *exchange // what the messages have in common
+	x        *exchange   // what the messages have in common
+	requests []*exchange // in flight, to be handled
 
 	// mu guards the following.
 	mu      sync.Mutex
@@ -32,9 +33,10 @@ type batchPart struct {
 	whole *reply // to the batch
 }
 
-func (p batchPart) send(it outItem) bool { return p.whole.send(it) }
-func (p batchPart) open()                { p.whole.open() }
-func (p batchPart) finish(raw []byte)    { p.b.add(raw) }
+func (p batchPart) send(it outItem) bool  { return p.whole.send(it) }
+func (p batchPart) open()                 { p.whole.open() }
+func (p batchPart) finish(raw []byte)     { p.b.add(raw) }
+func (p batchPart) gone() <-chan struct{} { return p.whole.gone() }
 
 func (b *batch) add(raw []byte) {
 	b.mu.Lock()
@@ -53,31 +55,50 @@ func (x *exchange) serveBatch(r *http.Request, body []byte) {
 		return
 	}
 	x.reply.resumable(x.sess)
-	answers, fail := x.batch(body)
-	switch {
-	case fail != nil:
+	b, fail := x.batch(body)
+	if fail != nil {
 		x.fail(fail)
-	case len(answers) == 0:
-		x.accepted()
-	case x.reply.streaming():
-		for _, raw := range answers[:len(answers)-1] {
-			x.reply.send(outItem{must: true, raw: raw})
-		}
-		x.reply.finish(http.StatusOK, answers[len(answers)-1])
-	default:
-		x.reply.finish(http.StatusOK, []byte("["), bytes.Join(answers, []byte(",")), []byte("]"))
+		return
 	}
+	b.handle()
+	if len(b.answers) == 0 {
+		x.accepted()
+		return
+	}
+	rest := b.answers
+	if x.reply.streaming() { // what the stream has no room for now goes with the last, which it always has
+		for len(rest) > 1 && x.reply.send(outItem{must: true, raw: rest[0]}) {
+			rest = rest[1:]
+		}
+	}
+	if x.reply.streaming() && len(rest) == 1 {
+		x.reply.finish(http.StatusOK, rest[0])
+		return
+	}
+	x.reply.finish(http.StatusOK, array(rest)...)
 }
 
-// pipeBatch answers a batch on the stream of its session.
-func (x *exchange) pipeBatch(body []byte) {
-	answers, fail := x.batch(body)
-	switch {
-	case fail != nil:
-		x.fail(fail)
-	case len(answers) > 0:
-		x.reply.finish(http.StatusOK, []byte("["), bytes.Join(answers, []byte(",")), []byte("]"))
+// array is the text of an array, in parts.
+func array(items [][]byte) [][]byte {
+	return [][]byte{[]byte("["), bytes.Join(items, []byte(",")), []byte("]")}
+}
+
+// pipeBatch takes a batch that is answered on the stream of its session.
+func (x *exchange) pipeBatch(body []byte) *rpcError {
+	b, fail := x.batch(body)
+	if fail != nil {
+		return fail
 	}
+	ok := x.sess.handling(func() {
+		b.handle()
+		if len(b.answers) > 0 {
+			x.reply.finish(http.StatusOK, array(b.answers)...)
+		}
+	})
+	if !ok {
+		return errPipeEnded
+	}
+	return nil
 }
 
 func errNoBatch(version string) *rpcError {
@@ -87,8 +108,9 @@ func errNoBatch(version string) *rpcError {
 	}
 }
 
-// batch handles all messages and returns the answers.
-func (x *exchange) batch(body []byte) ([][]byte, *rpcError) {
+// batch reads the messages and takes those that are no requests, for which an earlier call may wait. The
+// requests are in flight from now on.
+func (x *exchange) batch(body []byte) (*batch, *rpcError) {
 	if x.sess.pipe != nil && !x.sess.pipe.ready.Load() {
 		return nil, &rpcError{status: http.StatusBadRequest, code: codeInvalidRequest, message: "send initialize first, by itself"}
 	}
@@ -110,29 +132,46 @@ func (x *exchange) batch(body []byte) ([][]byte, *rpcError) {
 		}
 	}
 	b := &batch{x: x}
-	b.handle(whole, parts)
-	return b.answers, nil
-}
-
-// handle handles the messages, some at a time.
-func (b *batch) handle(whole []byte, parts []wire.Span) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, batchAtATime)
 	seen := make(map[string]bool)
 	for _, part := range parts {
-		y := &exchange{g: b.x.g, snap: b.x.snap, view: b.x.view, id: b.x.id, alias: b.x.alias, sess: b.x.sess}
-		y.reply = &reply{client: b.x.reply.client, accept: b.x.reply.accept, via: batchPart{b: b, whole: b.x.reply}}
-		if fail := y.read(whole[part.Start:part.End]); fail != nil {
-			b.add(wire.NewError(nil, fail.code, fail.message, nil))
-			continue
-		}
-		if fail := y.batchable(seen); fail != nil {
-			y.fail(fail)
-			continue
-		}
-		slots <- struct{}{}
+		b.take(whole[part.Start:part.End], seen)
+	}
+	return b, nil
+}
+
+// take reads one message.
+func (b *batch) take(text []byte, seen map[string]bool) {
+	y := &exchange{g: b.x.g, snap: b.x.snap, view: b.x.view, id: b.x.id, alias: b.x.alias, sess: b.x.sess}
+	whole := b.x.reply
+	y.reply = &reply{client: whole.client, accept: whole.accept, sess: whole.sess, via: batchPart{b: b, whole: whole}}
+	if fail := y.read(text); fail != nil {
+		b.add(wire.NewError(nil, fail.code, fail.message, nil))
+		return
+	}
+	if y.msg.Kind != wire.Request {
+		y.legacyMessage()
+		return
+	}
+	fail := y.batchable(seen)
+	if fail == nil {
+		fail = y.takeOff()
+	}
+	if fail != nil {
+		y.fail(fail)
+		return
+	}
+	b.requests = append(b.requests, y)
+}
+
+// handle handles the requests, some at a time.
+func (b *batch) handle() {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, batchAtATime)
+	for _, y := range b.requests {
 		wg.Go(func() {
+			slots <- struct{}{}
 			defer func() { <-slots }()
+			defer y.land()
 			y.legacyMessage()
 		})
 	}
@@ -141,9 +180,6 @@ func (b *batch) handle(whole []byte, parts []wire.Span) {
 
 // batchable refuses what must not be in a batch.
 func (x *exchange) batchable(seen map[string]bool) *rpcError {
-	if x.msg.Kind != wire.Request {
-		return nil
-	}
 	if x.msg.Method == "initialize" { // MCP 2025-03-26 basic/lifecycle §Initialization
 		return &rpcError{code: codeInvalidRequest, message: "initialize must not be part of a batch"}
 	}

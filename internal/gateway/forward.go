@@ -168,6 +168,9 @@ func (x *exchange) routeUnknownMethod() (*catalog.Route, []wire.Edit, *rpcError)
 // callContext is how long a call may live. A legacy client's call outlives its HTTP request, since up to
 // 2025-11-25 a disconnect is not a cancel; from 2026-07-28 it is (basic/transports §Cancellation).
 func (x *exchange) callContext() (context.Context, context.CancelCauseFunc, error) {
+	if x.early != nil {
+		return x.early.ctx, x.early.cancel, nil
+	}
 	parent := x.reply.client
 	if !x.modern {
 		parent = context.WithoutCancel(parent)
@@ -182,8 +185,32 @@ func (x *exchange) callContext() (context.Context, context.CancelCauseFunc, erro
 	return ctx, cancel, nil
 }
 
+// flight is what callContext gives.
+type flight struct {
+	ctx    context.Context //nolint:containedctx // between the message's coming and its turn
+	cancel context.CancelCauseFunc
+}
+
+// takeOff puts a request in flight before its turn comes, so that the client can cancel it from now on.
+func (x *exchange) takeOff() *rpcError {
+	ctx, cancel, err := x.callContext()
+	if err != nil {
+		return backendFailure(x.alias, x.method, err)
+	}
+	x.early = &flight{ctx, cancel}
+	return nil
+}
+
+// land ends what takeOff began, where no call has.
+func (x *exchange) land() {
+	if x.early != nil {
+		x.endCall(x.early.cancel)
+	}
+}
+
 // endCall takes callContext back.
 func (x *exchange) endCall(cancel context.CancelCauseFunc) {
+	x.early = nil
 	if x.sess != nil {
 		x.sess.end(x.rawID())
 	}

@@ -58,7 +58,7 @@ func newRigWith(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backen
 		spec, opt := backend.Scoped(target.Spec, backend.Options{
 			Transport: transport,
 			Events: backend.Events{
-				Updated:  func(uri string, raw []byte) { r.gw.Updated(server, uri, raw) },
+				Updated:  func(uri string, raw []byte) { r.gw.Updated(server, scope, uri, raw) },
 				Notified: func(method string, raw []byte) { r.gw.Notified(server, method, raw) },
 			},
 		}, scope)

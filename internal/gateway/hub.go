@@ -12,6 +12,8 @@ import (
 	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/pool"
+	"github.com/mcpmux/mcpmux/internal/protocol"
+	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
 // subscriber is who hears of a changed resource: a session or a listen stream.
@@ -41,7 +43,15 @@ type subKey struct {
 	scope  string
 }
 
-func resourceKey(server mcpmux.ServerID, uri string) subKey { return subKey{server: server, uri: uri} }
+// resourceKey is a resource of a Server as this client may hear of it: on the connection of all, or, where each
+// has its own, on that.
+func (x *exchange) resourceKey(s *mcpmux.Server, uri string) subKey {
+	key := subKey{server: s.ID, uri: uri}
+	if s.Isolation == mcpmux.IsolationSession {
+		key.scope = x.wants(s).scope.String()
+	}
+	return key
+}
 
 // subscription is one resource that at least one subscriber wants, or that is just being given up.
 type subscription struct {
@@ -55,11 +65,7 @@ func newHub(p *pool.Pool[*backend.Conn], log *slog.Logger) *hub {
 	return &hub{pool: p, log: log, subs: make(map[subKey]*subscription)}
 }
 
-// subscribe adds a subscriber to a resource; the first one makes the Server hear of it.
-func (h *hub) subscribe(ctx context.Context, who subscriber, server mcpmux.ServerID, uri string) error {
-	return h.join(ctx, who, resourceKey(server, uri))
-}
-
+// join adds a subscriber; the first one makes the Server hear of it.
 func (h *hub) join(ctx context.Context, who subscriber, key subKey) error {
 	h.mu.Lock()
 	s := h.subs[key]
@@ -134,12 +140,8 @@ func gone(c *backend.Conn) bool {
 	}
 }
 
-// unsubscribe removes a subscriber; after the last one the Server hears of it, in the background, since
-// nobody waits for that.
-func (h *hub) unsubscribe(who subscriber, server mcpmux.ServerID, uri string) {
-	h.leave(who, resourceKey(server, uri))
-}
-
+// leave removes a subscriber; after the last one the Server hears of it, in the background, since nobody waits
+// for that.
 func (h *hub) leave(who subscriber, key subKey) {
 	h.mu.Lock()
 	s := h.subs[key]
@@ -210,21 +212,30 @@ func (h *hub) of(who subscriber) []subKey {
 	return keys
 }
 
-// Updated fans a Server's resources/updated out to those who subscribed to the resource, or to one that it
-// is a part of (MCP 2025-11-25 server/resources §Subscriptions lets a Server name a sub-resource).
-func (g *Gateway) Updated(server mcpmux.ServerID, uri string, raw []byte) {
-	raw = append([]byte(nil), raw...)
-	for _, who := range g.hub.interested(server, uri) {
+// Updated fans a Server's resources/updated, which came on a connection of this scope, out to those who
+// subscribed to the resource, or to one that it is a part of (MCP 2025-11-25 server/resources §Subscriptions lets
+// a Server name a sub-resource).
+func (g *Gateway) Updated(server mcpmux.ServerID, scope, uri string, raw []byte) {
+	msg, err := wire.Parse(append([]byte(nil), raw...))
+	if err != nil {
+		return
+	}
+	raw = protocol.WithSubscription(&msg, nil)
+	for _, who := range g.hub.interested(server, scope, uri) {
 		who.updated(uri, raw)
 	}
 }
 
-func (h *hub) interested(server mcpmux.ServerID, uri string) []subscriber {
+// interested are those who hear of a resource: on a connection with an owner, the owner alone.
+func (h *hub) interested(server mcpmux.ServerID, scope, uri string) []subscriber {
+	if backend.ParseScope(scope).Owner == "" {
+		scope = ""
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var found []subscriber
 	for key, s := range h.subs {
-		if key.server != server || key.task || key.uri != uri && !strings.HasPrefix(uri, strings.TrimSuffix(key.uri, "/")+"/") {
+		if key.server != server || key.task || key.scope != scope || key.uri != uri && !strings.HasPrefix(uri, strings.TrimSuffix(key.uri, "/")+"/") {
 			continue
 		}
 		for who := range s.who {

@@ -28,6 +28,9 @@ const (
 	// keepTimeout bounds one access to the store.
 	keepTimeout = 10 * time.Second
 
+	// keepPatience is how long a client waits for that.
+	keepPatience = 2 * time.Second
+
 	// usedSlack is by how much the time of last use that is kept may lie behind.
 	usedSlack = time.Hour
 )
@@ -40,8 +43,8 @@ type keeper struct {
 
 	// mu guards the following.
 	mu      sync.Mutex
-	due     map[*session]struct{} // to be written
-	ended   map[string]*session   // to be deleted, by the id in the store: nobody wakes them
+	due     map[*session]chan struct{} // to be written; closed when it is
+	ended   map[string]*session        // to be deleted, by the id in the store: nobody wakes them
 	waking  map[string]chan struct{}
 	writing bool
 	closed  bool
@@ -50,7 +53,7 @@ type keeper struct {
 
 func newKeeper(store SessionStore, log *slog.Logger) *keeper {
 	return &keeper{
-		store: store, log: log, due: make(map[*session]struct{}), ended: make(map[string]*session), waking: make(map[string]chan struct{}),
+		store: store, log: log, due: make(map[*session]chan struct{}), ended: make(map[string]*session), waking: make(map[string]chan struct{}),
 	}
 }
 
@@ -61,13 +64,28 @@ func keptID(id string) string {
 }
 
 // keep has the session written, as it is when its turn comes. One over HTTP+SSE ends with its stream.
-func (k *keeper) keep(s *session) {
+func (k *keeper) keep(s *session) (written <-chan struct{}) {
 	if k.store == nil || s.pipe != nil {
-		return
+		return nil
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.put(s)
+	return k.put(s)
+}
+
+// kept is keep for what the client is about to be told: it must not be forgotten however the daemon ends. A
+// store that is slow holds the client up for a moment only.
+func (k *keeper) kept(s *session) {
+	written := k.keep(s)
+	if written == nil {
+		return
+	}
+	t := time.NewTimer(keepPatience)
+	defer t.Stop()
+	select {
+	case <-written:
+	case <-t.C:
+	}
 }
 
 // forget has the session deleted for good.
@@ -91,34 +109,38 @@ func (k *keeper) keepUsed(s *session, slack time.Duration) {
 	}
 }
 
-func (k *keeper) put(s *session) {
+func (k *keeper) put(s *session) <-chan struct{} {
 	if k.closed {
-		return
+		return nil
 	}
-	k.due[s] = struct{}{}
+	if k.due[s] == nil {
+		k.due[s] = make(chan struct{})
+	}
 	if !k.writing {
 		k.writing = true
 		k.writer.Go(k.write)
 	}
+	return k.due[s]
 }
 
 func (k *keeper) write() {
-	for s := k.next(); s != nil; s = k.next() {
+	for s, written := k.next(); s != nil; s, written = k.next() {
 		if err := k.writeOne(s); err != nil {
 			k.log.Warn("a session could not be kept as it is", "client_id", s.identity.Client, "err", err)
 		}
+		close(written)
 	}
 }
 
-func (k *keeper) next() *session {
+func (k *keeper) next() (s *session, written chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for s := range k.due {
+	for s, written = range k.due {
 		delete(k.due, s)
-		return s
+		return s, written
 	}
 	k.writing = false
-	return nil
+	return nil, nil
 }
 
 func (k *keeper) writeOne(s *session) error {
@@ -302,15 +324,15 @@ func (g *Gateway) subscribeAgain(s *session, uris []string) {
 		if !ok || !s.wanted(uri) {
 			continue
 		}
-		x := &exchange{g: g, snap: snap, view: view, id: s.identity, alias: s.alias}
+		x := &exchange{g: g, snap: snap, view: view, id: s.identity, alias: s.alias, sess: s, caps: s.caps}
 		route, ok := x.resource(uri)
 		if !ok {
 			continue
 		}
-		if err := g.hub.subscribe(ctx, s, route.Server.ID, uri); err != nil {
+		if err := g.hub.join(ctx, s, x.resourceKey(route.Server, uri)); err != nil {
 			g.cfg.Log.Debug("a subscription of before the restart was refused", "server", route.Server.Alias, "err", err)
 		} else if !s.wanted(uri) { // it was given up meanwhile
-			g.hub.unsubscribe(s, route.Server.ID, uri)
+			g.hub.leave(s, x.resourceKey(route.Server, uri))
 		}
 	}
 }

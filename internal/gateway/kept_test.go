@@ -123,9 +123,17 @@ func TestKept_ASessionGoesOnAfterARestartWithItsLevelAndSubscriptions(t *testing
 	if a := second.send("POST", "/mcp", "d", callBody(`2`, "be_log", `{}`, ""), sid); strings.Contains(a.body, "logged") {
 		t.Errorf("a message below the level: %s", a.body)
 	}
-	second.send("POST", "/mcp", "d", callBody(`3`, "be_trigger", `{"uri":"test://a"}`, ""), sid)
-	if e := s.next(); !strings.Contains(e, methodUpdated) || !strings.Contains(e, "test://a") {
-		t.Errorf("heard %s", e)
+	heard := make(chan string, 1)
+	go func() { heard <- s.next() }()
+	for e := ""; e == ""; { // the server has heard of the subscription, and may yet have to write it down
+		second.send("POST", "/mcp", "d", callBody(`3`, "be_trigger", `{"uri":"test://a"}`, ""), sid)
+		select {
+		case e = <-heard:
+			if !strings.Contains(e, methodUpdated) || !strings.Contains(e, "test://a") {
+				t.Fatalf("heard %s", e)
+			}
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 	if n := on.lookups(); n != 1 {
 		t.Errorf("%d look-ups", n)

@@ -84,7 +84,7 @@ func (x *exchange) initialize() {
 	if evicted != nil {
 		x.g.dropSession(evicted)
 	}
-	x.g.keeper.keep(s)
+	x.g.keeper.kept(s)
 	x.reply.w.Header().Set(headerSession, s.id)
 	x.result(x.initializeResult(s.version))
 }
@@ -192,7 +192,7 @@ func (x *exchange) setLevel() {
 		return
 	}
 	x.sess.setLevel(level)
-	x.g.keeper.keep(x.sess)
+	x.g.keeper.kept(x.sess)
 	x.result([]byte("{}"))
 }
 
@@ -206,17 +206,17 @@ func (x *exchange) subscribe(on bool) {
 	}
 	if !on {
 		x.sess.wants(uri, false)
-		x.g.keeper.keep(x.sess)
-		x.g.hub.unsubscribe(x.sess, route.Server.ID, uri)
+		x.g.keeper.kept(x.sess)
+		x.g.hub.leave(x.sess, x.resourceKey(route.Server, uri))
 		x.result([]byte("{}"))
 		return
 	}
-	if err := x.g.hub.subscribe(x.reply.client, x.sess, route.Server.ID, uri); err != nil {
+	if err := x.g.hub.join(x.reply.client, x.sess, x.resourceKey(route.Server, uri)); err != nil {
 		x.fail(backendFailure(route.Server.Alias, x.method, err))
 		return
 	}
 	x.sess.wants(uri, true)
-	x.g.keeper.keep(x.sess)
+	x.g.keeper.kept(x.sess)
 	x.result([]byte("{}"))
 }
 

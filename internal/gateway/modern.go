@@ -239,7 +239,7 @@ func (x *exchange) subscribeAll(l *listener) listenFilter {
 		if !ok {
 			continue
 		}
-		if err := x.g.hub.subscribe(l.ctx, l, route.Server.ID, uri); err != nil {
+		if err := x.g.hub.join(l.ctx, l, x.resourceKey(route.Server, uri)); err != nil {
 			x.g.cfg.Log.Debug("subscription was refused", "server", route.Server.Alias, "err", err)
 			continue
 		}

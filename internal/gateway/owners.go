@@ -198,4 +198,9 @@ func (s *session) owner() string {
 }
 
 // listening says whether the session keeps a stream open for what none of its requests caused.
-func (s *session) listening() bool { return s.stream.attached() }
+func (s *session) listening() bool {
+	if s.pipe != nil {
+		return s.pipe.ready.Load()
+	}
+	return s.stream.attached()
+}

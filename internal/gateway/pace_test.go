@@ -86,7 +86,9 @@ func TestApply_AThousandChangesAreFewNoticesAndTheLastIsHeard(t *testing.T) {
 				t.Fatalf("%s heard %s as notice %d", name, e, i)
 			}
 		}
-		r.gw.Drain()
+	}
+	r.gw.Drain()
+	for name, st := range map[string]*stream{"GET": s, "listen": listen} {
 		n := 2
 		for e := st.next(); strings.Contains(e, "list_changed"); e = st.next() {
 			n++

@@ -125,6 +125,7 @@ func (x *exchange) begin(route *catalog.Route, edits []wire.Edit, begun time.Tim
 	p := &parked{
 		lot: x.g.parking, first: x, route: route, cancel: cancel,
 		asked: make(chan struct{}, 1), done: make(chan struct{}), expired: make(chan struct{}),
+		visitor: x, // from the start: what the Server says at once is for this request
 	}
 	_, _ = rand.Read(p.id[:]) // it never fails (crypto/rand)
 	x.parked = p
@@ -133,7 +134,7 @@ func (x *exchange) begin(route *catalog.Route, edits []wire.Edit, begun time.Tim
 		x.fail(&rpcError{code: wire.CodeInternal, message: errGatewayClosed.Error()})
 		return
 	}
-	x.attend(p, nil)
+	x.await(p)
 }
 
 // run is the life of the call.
@@ -145,13 +146,18 @@ func (p *parked) run(ctx context.Context, edits []wire.Edit, begun time.Time) {
 	p.answer, p.fail = x.complete(ctx, p.cancel, p.route, edits, begun)
 }
 
-// attend waits for the call on behalf of the request x, until there is an answer or a question.
+// attend takes the call up again for the request x, which brings answers.
 func (x *exchange) attend(p *parked, answers map[string][]byte) {
 	if !p.arrive(x) {
 		x.fail(errAttended)
 		return
 	}
 	p.deliver(answers)
+	x.await(p)
+}
+
+// await waits for the call on behalf of the request x, its visitor, until there is an answer or a question.
+func (x *exchange) await(p *parked) {
 	for {
 		select {
 		case <-p.done:
@@ -166,6 +172,7 @@ func (x *exchange) attend(p *parked, answers map[string][]byte) {
 		case <-x.reply.client.Done(): // in this era that is a cancel
 			p.cancel(errClientCancelled)
 			<-p.done
+			x.conclude(p.answer, p.fail) // it waits for who writes the stream: nobody may once the handler has returned
 			return
 		}
 	}

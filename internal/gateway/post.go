@@ -52,6 +52,7 @@ type exchange struct {
 	caps   protocol.Capabilities
 	reply  *reply
 	parked *parked // the call that this request began, where a client comes back for it
+	early  *flight // this request, where it is in flight before its turn comes
 }
 
 // servePost handles one message of a client.

@@ -48,6 +48,7 @@ type carrier interface {
 	send(outItem) bool
 	open()
 	finish(raw []byte)
+	gone() <-chan struct{}
 }
 
 // resumable says that the client can come back for the answer in its session, if its revision has that.
@@ -114,7 +115,7 @@ func (r *reply) pump(t *trail, to *reader) {
 // gone is closed when the client can be told nothing more; never where it can come back.
 func (r *reply) gone() <-chan struct{} {
 	if r.via != nil {
-		return r.client.Done()
+		return r.via.gone()
 	}
 	if t := r.stream(); t != nil && t.id != "" {
 		return nil

@@ -99,7 +99,7 @@ func TestResume_TheSessionsStreamGoesOnWhereItWasCutOff(t *testing.T) {
 		t.Fatal(a.body)
 	}
 	update := func(part string) {
-		r.gw.Updated("v", "test://a/"+part, []byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"test://a/`+part+`"}}`))
+		r.gw.Updated("v", "", "test://a/"+part, []byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"test://a/`+part+`"}}`))
 	}
 	s := r.events("GET", "/mcp", "d", "", sid)
 	update("1")

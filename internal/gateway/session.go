@@ -192,7 +192,7 @@ func (s *session) updated(uri string, raw []byte) {
 func (s *session) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.calls) == 0 && !s.stream.attached()
+	return len(s.calls) == 0 && s.pipe == nil && !s.stream.attached()
 }
 
 // sessions is the registry of open sessions.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,8 +13,13 @@ import (
 	"github.com/mcpmux/mcpmux/internal/wire"
 )
 
-// messagesPath is where a client of HTTP+SSE posts, as its stream tells it.
-const messagesPath = "/messages"
+const (
+	// messagesPath is where a client of HTTP+SSE posts, as its stream tells it.
+	messagesPath = "/messages"
+
+	// pipePath is the endpoint that serves HTTP+SSE alone.
+	pipePath = "/sse"
+)
 
 // pipe is the transport of a session over HTTP+SSE: everything goes out on one event stream, and posts are only
 // acknowledged (MCP 2024-11-05 basic/transports §HTTP with SSE). The session ends with the stream.
@@ -36,9 +42,15 @@ func (p *pipe) finish(raw []byte) {
 
 func (p *pipe) open() {}
 
-// asksForPipe says whether a GET is one of a client of 2024-11-05: it knows neither sessions nor versions.
+func (p *pipe) gone() <-chan struct{} { return p.ctx.Done() }
+
+// asksForPipe says whether a GET is one of a client of 2024-11-05: it knows neither sessions nor versions. At
+// /mcp it must name event streams, since whoever takes anything is more likely to look what is there.
 func asksForPipe(r *http.Request) bool {
-	return r.Header.Get(headerSession) == "" && r.Header.Get(headerVersion) == "" && r.Header.Get("Accept") != "" && acceptsEvents(r)
+	if r.Header.Get(headerSession) != "" || r.Header.Get(headerVersion) != "" {
+		return false
+	}
+	return strings.HasPrefix(r.URL.Path, pipePath) || strings.Contains(strings.Join(r.Header["Accept"], ","), "text/event-stream")
 }
 
 // servePipe opens the stream of a session over HTTP+SSE and lasts as long as that.
@@ -48,14 +60,14 @@ func (g *Gateway) servePipe(w http.ResponseWriter, r *http.Request, id Identity,
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
 	s := newSession(id, alias, "", nil)
 	s.pipe = &pipe{s: s, ctx: ctx}
+	defer s.pipe.tasks.Wait() // in the end, when nothing holds them up any more
+	defer cancel()
 	if !g.admit(s) {
 		writeError(w, nil, errTooManySessions)
 		return
 	}
-	defer s.pipe.tasks.Wait()
 	defer g.dropSession(s)
 	es := startEvents(w)
 	es.write(wire.AppendEvent(nil, "", "endpoint", []byte(messagesPath+"?session_id="+s.id)))
@@ -71,6 +83,7 @@ func (g *Gateway) pumpPipe(es *eventStream, r *http.Request, s *session) {
 	for es.err == nil {
 		select {
 		case <-drain:
+			es.items(s.out.take())
 			return
 		case <-s.out.wake:
 			es.items(s.out.take())
@@ -111,15 +124,12 @@ func (g *Gateway) serveMessages(w http.ResponseWriter, r *http.Request, id Ident
 		return
 	}
 	x.view = view
-	handle := x.pipeMessage
+	take := x.pipeMessage
 	if wire.IsBatch(body) {
-		handle = func() { x.pipeBatch(body) }
-	} else if fail := x.read(body); fail != nil {
-		writeError(w, x.msg.Bytes(x.msg.ID), fail)
-		return
+		take = x.pipeBatch
 	}
-	if !s.handling(handle) {
-		writeError(w, nil, &rpcError{status: http.StatusNotFound, code: codeInvalidRequest, message: errSessionClosed.Error()})
+	if fail := take(body); fail != nil {
+		writeError(w, x.rawID(), fail)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
@@ -136,16 +146,41 @@ func (s *session) handling(f func()) bool {
 	return true
 }
 
-// pipeMessage handles one message on its own.
-func (x *exchange) pipeMessage() {
-	p := x.sess.pipe
-	switch {
-	case x.msg.Kind == wire.Request && x.msg.Method == "initialize":
-		x.initializePipe()
-	case !p.ready.Load() && x.msg.Kind == wire.Request && x.msg.Method != "ping":
-		x.fail(&rpcError{code: codeInvalidRequest, message: "send initialize first"})
-	default:
+//nolint:gochecknoglobals // immutable value
+var errPipeEnded = &rpcError{status: http.StatusNotFound, code: codeInvalidRequest, message: errSessionClosed.Error()}
+
+// pipeMessage takes a message that came on its own: what is no request at once, a request in its own time. It is
+// in flight when it is accepted, since the client may cancel it from then on.
+func (x *exchange) pipeMessage(body []byte) *rpcError {
+	if fail := x.read(body); fail != nil {
+		return fail
+	}
+	if x.msg.Kind != wire.Request {
 		x.legacyMessage()
+		return nil
+	}
+	handle := x.pipeRequest
+	if fail := x.takeOff(); fail != nil {
+		handle = func() { x.fail(fail) }
+	}
+	if !x.sess.handling(handle) {
+		return errPipeEnded
+	}
+	return nil
+}
+
+// pipeRequest handles a request. Until initialize is answered it must not look at what that sets.
+func (x *exchange) pipeRequest() {
+	defer x.land()
+	switch {
+	case x.msg.Method == "initialize":
+		x.initializePipe()
+	case x.sess.pipe.ready.Load():
+		x.legacyMessage()
+	case x.msg.Method == "ping":
+		x.result([]byte("{}"))
+	default:
+		x.fail(&rpcError{code: codeInvalidRequest, message: "send initialize first"})
 	}
 }
 
@@ -161,8 +196,9 @@ func (x *exchange) initializePipe() {
 		x.fail(&rpcError{code: codeInvalidRequest, message: "initialize was sent already"})
 		return
 	}
-	x.result(x.initializeResult(s.version))
-	s.pipe.ready.Store(true)
+	result := x.initializeResult(s.version)
+	s.pipe.ready.Store(true) // before the client, which may go on at once, hears of it
+	x.result(result)
 }
 
 // greet sets what initialize says, once.

@@ -70,9 +70,7 @@ func (l *listener) updated(uri string, raw []byte) {
 	if err != nil || !msg.Params.OK() {
 		return
 	}
-	meta := append([]byte(`{"`+protocol.MetaSubscription+`":`), l.id...)
-	edit := wire.SetMember(msg.Raw, msg.Params, "_meta", append(meta, '}'))
-	l.out.push(outItem{key: "updated " + uri, raw: wire.Splice(nil, msg.Raw, []wire.Edit{edit})})
+	l.out.push(outItem{key: "updated " + uri, raw: protocol.WithSubscription(&msg, l.id)})
 }
 
 // taskChanged passes on a notification about a task, with this stream's id in place of the Server's.
@@ -81,9 +79,7 @@ func (l *listener) taskChanged(text string, raw []byte) {
 	if err != nil || !msg.Params.OK() {
 		return
 	}
-	meta := append([]byte(`{"`+protocol.MetaSubscription+`":`), l.id...)
-	edit := wire.SetMember(msg.Raw, msg.Params, "_meta", append(meta, '}'))
-	l.out.push(outItem{key: "task " + text, raw: wire.Splice(nil, msg.Raw, []wire.Edit{edit})})
+	l.out.push(outItem{key: "task " + text, raw: protocol.WithSubscription(&msg, l.id)})
 }
 
 // pumpListener writes to a listen stream until the client leaves, the gateway stops or the credential is no
@@ -102,6 +98,7 @@ func (g *Gateway) pumpListener(es *eventStream, l *listener) {
 			}
 			es.comment()
 		case <-drain: // in good order: the client gets the result of its listen request
+			es.items(l.out.take())
 			result := append([]byte(`{"resultType":"complete","_meta":{"`+protocol.MetaSubscription+`":`), l.id...)
 			es.message(wire.NewResult(l.id, append(result, '}', '}')))
 			es.flush()

@@ -166,6 +166,9 @@ func (c *client) greet() {
 	c.send([]byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`))
 	if c.transport == "http" {
 		c.get("")
+		if !c.server.Await(within(c.t), func() bool { return c.server.Streams() > 0 }) {
+			c.t.Fatal("the stream did not open")
+		}
 	}
 }
 

@@ -147,6 +147,23 @@ func RequestFor(version string, tasks bool, m *wire.Message) []wire.Edit {
 	return sorted(edits)
 }
 
+// WithSubscription gives a notification the id of the listen request on whose stream it goes out, as the client
+// wrote it; nil takes the id away, which older revisions do not have.
+func WithSubscription(m *wire.Message, id []byte) []byte {
+	meta, ok := single(m.Raw, m.Params, "_meta")
+	switch {
+	case !m.Params.OK():
+		return m.Raw
+	case id != nil:
+		set := []wire.Member{nested(m.Raw, meta, "_meta", []wire.Member{{Name: MetaSubscription, Value: id}}, nil)}
+		return wire.Splice(nil, m.Raw, wire.ChangeMembers(m.Raw, m.Params, set, nil))
+	case !ok:
+		return m.Raw
+	}
+	edits := wire.ChangeMembers(m.Raw, meta, nil, func(n string) bool { return n == MetaSubscription })
+	return wire.Splice(nil, m.Raw, edits)
+}
+
 // requestKey says whether a member of _meta is one that 2026-07-28 defines. It goes by name, not by prefix:
 // io.modelcontextprotocol/related-task is of 2025-11-25.
 func requestKey(name string) bool {

@@ -129,3 +129,21 @@ func TestRequestToLegacy_LeavesOtherRequestsAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestWithSubscription_KeepsTheRestOfMeta(t *testing.T) {
+	for _, c := range []struct{ in, id, want string }{
+		{`{"uri":"a:1"}`, `"x"`, `{"_meta":{"io.modelcontextprotocol/subscriptionId":"x"},"uri":"a:1"}`},
+		{`{"uri":"a:1","_meta":{"io.modelcontextprotocol/subscriptionId":7,"v/x":1.0}}`, `8`, `{"uri":"a:1","_meta":{"io.modelcontextprotocol/subscriptionId":8,"v/x":1.0}}`},
+		{`{"uri":"a:1","_meta":{"io.modelcontextprotocol/subscriptionId":7,"v/x":1.0}}`, ``, `{"uri":"a:1","_meta":{"v/x":1.0}}`},
+		{`{"uri":"a:1"}`, ``, `{"uri":"a:1"}`},
+	} {
+		m := parse(t, `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":`+c.in+`}`)
+		var id []byte
+		if c.id != "" {
+			id = []byte(c.id)
+		}
+		if got, want := string(WithSubscription(&m, id)), `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":`+c.want+`}`; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

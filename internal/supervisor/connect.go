@@ -34,7 +34,7 @@ func (s *Supervisor) events(id mcpmux.ServerID, scope string) backend.Events {
 			}
 		},
 		Notified: func(method string, raw []byte) { s.cfg.Notified(id, method, raw) },
-		Updated:  func(uri string, notification []byte) { s.cfg.Updated(id, uri, notification) },
+		Updated:  func(uri string, notification []byte) { s.cfg.Updated(id, scope, uri, notification) },
 		Log: func(level, logger string, raw []byte) {
 			s.note(id, SourceServer, level, logText(logger, raw))
 		},

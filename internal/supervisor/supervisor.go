@@ -44,8 +44,8 @@ type Config struct {
 	// The callbacks are called from workers and connections. They must return soon and must not call Apply,
 	// Start, Stop or Close.
 
-	// Updated hears notifications/resources/updated of any connection.
-	Updated func(server mcpmux.ServerID, uri string, notification []byte)
+	// Updated hears notifications/resources/updated of any connection, with its scope.
+	Updated func(server mcpmux.ServerID, scope, uri string, notification []byte)
 	// Notified hears of notifications that name what they belong to by an id, on any connection.
 	Notified func(server mcpmux.ServerID, method string, raw []byte)
 	// Ask puts a Server's request that no call caused to the owner of the connection, or of the task that it
@@ -114,7 +114,7 @@ func withDefaults(cfg Config) Config {
 		cfg.MarkInteractive = func(context.Context, mcpmux.ServerID) error { return nil }
 	}
 	if cfg.Updated == nil {
-		cfg.Updated = func(mcpmux.ServerID, string, []byte) {}
+		cfg.Updated = func(mcpmux.ServerID, string, string, []byte) {}
 	}
 	if cfg.Notified == nil {
 		cfg.Notified = func(mcpmux.ServerID, string, []byte) {}

@@ -78,7 +78,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 			defer w.mu.Unlock()
 			w.reopened[id]++
 		},
-		Updated: func(_ mcpmux.ServerID, uri string, _ []byte) {
+		Updated: func(_ mcpmux.ServerID, _, uri string, _ []byte) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.updated = append(w.updated, uri)
