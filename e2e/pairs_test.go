@@ -24,7 +24,7 @@ func addPairServers(t *testing.T, d *Daemon) []pairServer {
 	t.Helper()
 	var all []pairServer
 	for _, version := range protocol.Supported() {
-		script := mcptest.Script{Version: version}
+		script := mcptest.Script{Version: version, PageSize: 9}
 		short := strings.ReplaceAll(version, "-", "")
 		d.AddServer("p"+short, process(t, script)...)
 		all = append(all, pairServer{version: version, transport: "stdio", alias: "p" + short})
@@ -52,6 +52,8 @@ type pair struct {
 	t *testing.T
 	c *rawClient
 	s pairServer
+	// sse says that the client uses HTTP+SSE.
+	sse bool
 	// plain is a client that cannot be asked, so that it is on the connection that all share.
 	plain *MCP
 }
@@ -62,7 +64,7 @@ func TestPairs_EveryRevisionUsesEveryOther(t *testing.T) {
 	d := Start(t, Options{})
 	servers := addPairServers(t, d)
 	key := d.NewClient("raw")
-	plain := d.Session(d.NewClient("plain"))
+	plain := d.NewClient("plain")
 	for _, client := range []struct {
 		version string
 		sse     bool
@@ -81,7 +83,10 @@ func TestPairs_EveryRevisionUsesEveryOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range servers {
 				t.Run("server "+s.version+" over "+s.transport, func(t *testing.T) {
-					p := &pair{t: t, s: s, plain: plain, c: newRaw(t, "http://"+d.Gateway+"/mcp", key, client.version, client.sse)}
+					t.Parallel() // A call that is cancelled on a connection of its own lasts as long as the server may still ask for it.
+					url := "http://" + d.Gateway + "/mcp"
+					p := &pair{t: t, s: s, sse: client.sse, plain: &MCP{URL: url, Key: plain, t: t}, c: newRaw(t, url, key, client.version, client.sse)}
+					p.plain.Open(`{}`)
 					for _, row := range []struct {
 						name string
 						run  func()
@@ -102,9 +107,22 @@ func TestPairs_EveryRevisionUsesEveryOther(t *testing.T) {
 						{"subscribe", p.subscribe},
 						{"cancel", p.cancel},
 						{"not found", p.notFound},
+						{"hints", p.hints},
+						{"server's name", p.serverName},
+						{"batch", p.batch},
+						{"nobody to ask", p.nobody},
+						{"choices", p.choices},
+						{"sample with tools", p.sampleTools},
+						{"arguments in headers", p.headers},
+						{"page to visit", p.page},
+						{"page to visit first", p.pageFirst},
+						{"task", p.task},
+						{"list changed", p.listChanged},
+						{"ping", p.ping},
+						{"unknown method", p.unknownMethod},
 					} {
 						t.Run(row.name, func(t *testing.T) {
-							p.t, p.c.t, p.c.m.t = t, t, t
+							p.t, p.c.t, p.c.m.t, p.plain.t = t, t, t, t
 							row.run()
 						})
 					}
@@ -298,18 +316,31 @@ func (p *pair) prompt() {
 	}
 }
 
-// read goes to the first server with the resource, which is not this one: one endpoint reads this one alone.
+// alone is the same client at the endpoint of the server alone. All the servers have the same resources, and at the
+// endpoint of all the first one's are read.
+func (p *pair) alone() *rawClient {
+	p.t.Helper()
+	return newRaw(p.t, p.c.m.URL+"/s/"+p.s.alias, p.c.m.Key, p.c.version, p.sse)
+}
+
 func (p *pair) read() {
-	p.want(p.c.call("resources/read", `{"uri":"test://a"}`), `"a"`)
+	alone := p.alone()
+	p.want(alone.call("resources/read", `{"uri":"test://a"}`), `"a"`)
+	if p.both(protocol.Elicitation) {
+		p.want(alone.call("resources/read", `{"uri":"test://asking"}`), "Ada")
+	}
 }
 
 func (p *pair) complete() {
 	r := p.c.call("completion/complete", fmt.Sprintf(`{"ref":{"type":"ref/prompt","name":%q},"argument":{"name":"x","value":"o"},"context":{"arguments":{"y":"z"}}}`, p.s.alias+"_greet"))
 	p.want(r, "one")
+	if has := strings.Contains(string(r.Result), "y=z"); has != p.both(protocol.CompletionContext) && protocol.Has(p.c.version, protocol.CompletionContext) {
+		p.t.Errorf("the server knew of the context: %v", has)
+	}
 }
 
 func (p *pair) subscribe() {
-	alone := newRaw(p.t, p.c.m.URL+"/s/"+p.s.alias, p.c.m.Key, p.c.version, false)
+	alone := p.alone()
 	if protocol.Modern(p.c.version) {
 		alone.listen("test://a")
 	} else if r := alone.call("resources/subscribe", `{"uri":"test://a"}`); r.Error != nil {
@@ -323,35 +354,39 @@ func (p *pair) subscribe() {
 
 // cancel: the older eras say so, a stateless client closes its stream.
 func (p *pair) cancel() {
-	if p.s.inside == nil {
-		return // nobody can look into a process
-	}
 	ctx, cancel := context.WithTimeout(p.t.Context(), 10*soon)
 	defer cancel()
 	id := p.c.id()
 	calling, hangUp := context.WithCancel(ctx)
 	defer hangUp()
+	token := fmt.Sprintf("cancelled %s %d", p.s.alias, id)
 	ended := later(p.t, func() response {
-		return p.c.callWith(calling, id, "tools/call", fmt.Sprintf(`{"name":%q,"arguments":{}}`, p.s.alias+"_hold"), `{}`)
+		return p.c.callWith(calling, id, "tools/call", fmt.Sprintf(`{"name":%q,"arguments":{}}`, p.s.alias+"_hold"), fmt.Sprintf(`{"progressToken":%q}`, token))
 	})
-	if !p.s.inside.Await(ctx, func() bool { return p.s.inside.Holding() == 1 }) {
-		p.t.Fatal("the call did not reach the server")
-	}
+	p.c.await("the call's progress", func(n response) bool {
+		return n.Method == "notifications/progress" && strings.Contains(string(n.Params), token)
+	})
 	if protocol.Modern(p.c.version) {
 		hangUp()
 	} else {
 		p.c.notify("notifications/cancelled", fmt.Sprintf(`{"requestId":%d}`, id))
 	}
-	if !p.s.inside.Await(ctx, func() bool { return p.s.inside.Holding() == 0 }) {
+	// Nobody can look into a process, but it goes on working.
+	if p.s.inside != nil && !p.s.inside.Await(ctx, func() bool { return p.s.inside.Holding() == 0 }) {
 		p.t.Error("the server did not hear of it")
 	}
-	hangUp()
-	<-ended
+	if p.sse {
+		hangUp() // There is no stream of the call's own that could end.
+	}
+	if r := <-ended; r.Result != nil {
+		p.t.Errorf("a cancelled call has the result %s", r.Result)
+	}
+	p.want(p.tool("echo", `{"after":"cancel"}`), "cancel")
 }
 
 // notFound is an error of the client's revision.
 func (p *pair) notFound() {
-	alone := newRaw(p.t, p.c.m.URL+"/s/"+p.s.alias, p.c.m.Key, p.c.version, false)
+	alone := p.alone()
 	r := alone.call("resources/read", `{"uri":"test://missing"}`)
 	if r.Error == nil {
 		p.t.Fatalf("%s", r.Result)

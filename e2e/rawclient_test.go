@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,6 +27,7 @@ type rawClient struct {
 	// mu guards the following.
 	mu    sync.Mutex
 	notes []response
+	asked []response    // what the client was asked, in either era
 	heard chan struct{} // closed and replaced with every note
 	next  int
 }
@@ -40,13 +42,25 @@ type sseLine struct {
 // what the client answers when it is asked.
 const (
 	elicited = `{"action":"accept","content":{"name":"Ada"}}`
+	visited  = `{"action":"accept"}` // a page; there is nothing to say of it
+	chosen   = `{"action":"accept","content":{"name":"r"}}`
 	sampled  = `{"role":"assistant","model":"m","content":{"type":"text","text":"sampled"}}`
 	rooted   = `{"roots":[{"uri":"file:///r","name":"r"}]}`
 )
 
-func answerTo(method string) string {
+// answerTo answers a question, and keeps it.
+func (c *rawClient) answerTo(method string, params []byte) string {
+	c.mu.Lock()
+	c.asked = append(c.asked, response{Method: method, Params: params})
+	c.mu.Unlock()
 	switch method {
 	case "elicitation/create":
+		if bytes.Contains(params, []byte(`"mode":"url"`)) {
+			return visited
+		}
+		if bytes.Contains(params, []byte(`"Red"`)) {
+			return chosen
+		}
 		return elicited
 	case "sampling/createMessage":
 		return sampled
@@ -162,7 +176,7 @@ func (c *rawClient) answer(m response) {
 	if protocol.Modern(c.version) {
 		c.t.Errorf("a stateless client was asked %s", m.Method)
 	}
-	result := answerTo(m.Method)
+	result := c.answerTo(m.Method, m.Params)
 	if m.Method == "elicitation/create" && !protocol.Has(c.version, protocol.Elicitation) || result == "" {
 		c.t.Errorf("a client of %s was asked %s", c.version, m.Method)
 	}
@@ -265,8 +279,11 @@ func (c *rawClient) modern(ctx context.Context, id int, method, params, meta str
 		r := c.modernOnce(ctx, id, method, params, meta, more)
 		var q struct {
 			ResultType    string
-			InputRequests map[string]struct{ Method string }
-			RequestState  json.RawMessage
+			InputRequests map[string]struct {
+				Method string
+				Params json.RawMessage
+			}
+			RequestState json.RawMessage
 		}
 		if r.Result != nil {
 			if err := json.Unmarshal(r.Result, &q); err != nil || q.ResultType == "" {
@@ -278,7 +295,7 @@ func (c *rawClient) modern(ctx context.Context, id int, method, params, meta str
 		}
 		var answers []string
 		for key, asked := range q.InputRequests {
-			answers = append(answers, fmt.Sprintf(`%q:%s`, key, answerTo(asked.Method)))
+			answers = append(answers, fmt.Sprintf(`%q:%s`, key, c.answerTo(asked.Method, asked.Params)))
 		}
 		more = `"inputResponses":{` + strings.Join(answers, ",") + `},`
 		if q.RequestState != nil {
