@@ -199,11 +199,11 @@ func text(s string) string {
 
 func (r *request) hold(token json.RawMessage) (string, *failure) {
 	released := make(chan struct{})
-	if token != nil {
-		r.out(wire.NewNotification("notifications/progress", []byte(`{"progressToken":`+string(token)+`,"progress":1,"x-odd":1.0}`)))
-	}
 	r.s.note(func() { r.s.holding[r.key] = released })
 	defer r.s.note(func() { delete(r.s.holding, r.key) })
+	if token != nil { // whoever hears of it may release the call
+		r.out(wire.NewNotification("notifications/progress", []byte(`{"progressToken":`+string(token)+`,"progress":1,"x-odd":1.0}`)))
+	}
 	select {
 	case <-released:
 		return text("released"), nil
