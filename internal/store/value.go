@@ -93,7 +93,7 @@ func readCanary(ctx context.Context, t *tx) (canary []byte, sealed bool, err err
 	if err = t.row(ctx, "SELECT canary FROM installation").Scan(&canary); err != nil {
 		return nil, false, err
 	}
-	n, err := t.count(ctx, "SELECT count(*) FROM server_values")
+	n, err := t.count(ctx, "SELECT (SELECT count(*) FROM server_values) + (SELECT count(*) FROM credentials)")
 	return canary, n > 0, err
 }
 
@@ -245,8 +245,12 @@ func checkValue(v Value) error {
 		if !inputForm.MatchString(v.Name) {
 			return bad("has no fit name: an Input's is made of letters, digits, _, . and -")
 		}
+	case mcpmux.ValueLogin:
+		if v.Name != mcpmux.LoginClientSecret && v.Name != mcpmux.LoginPrivateKey {
+			return bad("is not known: a login has a " + mcpmux.LoginClientSecret + " and a " + mcpmux.LoginPrivateKey)
+		}
 	default:
-		return mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a kind of value; they are env, header and input", string(v.Kind))
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a kind of value; they are env, header, input and login", string(v.Kind))
 	}
 	if strings.ContainsRune(text, 0) {
 		return bad("has a NUL character in its value")
