@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"internal/supervisor":  {"internal/mcpmux", "internal/backend", "internal/pool", "internal/wire"},
 	"internal/gateway":     {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/catalog", "internal/backend", "internal/pool"},
 	"internal/authserver":  {"internal/mcpmux"},
+	"internal/authclient":  {"internal/mcpmux", "internal/secret", "internal/store"},
 	"internal/guard":       {"internal/mcpmux"},
 	"internal/demo":        {"internal/wire", "internal/protocol"},
 	"internal/admin":       {"internal/mcpmux", "internal/secret", "internal/store", "internal/catalog", "internal/admin/api"},
@@ -66,7 +67,8 @@ var homes = map[string][]string{
 	"gopkg.in/natefinch/lumberjack.v2":       {"internal/supervisor"},
 	"github.com/yosida95/uritemplate/v3":     {"internal/catalog"},
 	"golang.org/x/sys":                       {"internal/guard", "internal/backend"},
-	"github.com/modelcontextprotocol/go-sdk": {"internal/mcptest", "e2e"},
+	"golang.org/x/oauth2":                    {"internal/authclient"},
+	"github.com/modelcontextprotocol/go-sdk": {"internal/authclient", "internal/mcptest", "e2e"},
 }
 
 // testHomes are the modules that tests of every package may import.
