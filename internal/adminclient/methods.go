@@ -88,9 +88,24 @@ func (c *Client) DoServer(ctx context.Context, space, alias, verb string) (api.S
 	return post[api.Server](ctx, c, space, nil, "servers", alias, verb)
 }
 
-// LoginServer starts a login; its user finishes it in a browser.
-func (c *Client) LoginServer(ctx context.Context, space, alias string) (api.Login, error) {
-	return post[api.Login](ctx, c, space, nil, "servers", alias, "login")
+// LoginServer begins a login, which its user ends.
+func (c *Client) LoginServer(ctx context.Context, space, alias string, n api.NewLogin) (api.Login, error) {
+	return post[api.Login](ctx, c, space, n, "servers", alias, "login")
+}
+
+// LoginProgress waits up to a minute for the end of the login that was begun last.
+func (c *Client) LoginProgress(ctx context.Context, space, alias string) (api.LoginProgress, error) {
+	query := inSpace(space)
+	if query == nil {
+		query = map[string]string{}
+	}
+	query["wait"] = "1"
+	return get[api.LoginProgress](ctx, c, query, "servers", alias, "login")
+}
+
+// EndLogin ends a login by the address that a browser elsewhere was sent to.
+func (c *Client) EndLogin(ctx context.Context, space, alias, redirect string) (api.Server, error) {
+	return post[api.Server](ctx, c, space, api.LoginRedirect{URL: redirect}, "servers", alias, "login", "redirect")
 }
 
 // DeleteServer removes a Server with its values.

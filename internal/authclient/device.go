@@ -68,20 +68,36 @@ func (e *Engine) beginDevice(ctx context.Context, w *web, b *begun) (Begun, erro
 	e.mu.Unlock()
 	e.tasks.Go(func() {
 		defer cancel()
-		if err := e.poll(polling, b, base, d); err != nil && e.life.Err() == nil {
-			e.cfg.Log.Warn("a login by a code did not succeed", "server", b.target.Alias, "err", err)
+		err := e.poll(polling, b, base, d)
+		if err != nil && e.life.Err() == nil {
+			e.cfg.Log.Info("a login by a code did not succeed", "server", b.target.Alias, "err", err)
 		}
 		e.mu.Lock()
-		if s.device == mine {
+		last := s.device == mine
+		if last {
 			s.device = nil
 		}
 		e.mu.Unlock()
+		if last {
+			e.ended(b.server, codeNotUsed(err))
+		}
 	})
 	shown := d.URI
 	if d.Complete != "" {
 		shown = d.Complete
 	}
 	return Begun{URL: shown, UserCode: d.UserCode, ExpiresAt: e.cfg.Now().Add(life)}, nil
+}
+
+// codeNotUsed is for people.
+func codeNotUsed(err error) error {
+	if refusal, ok := errors.AsType[*TokenError](err); ok && refusal.Code == "access_denied" {
+		return denied(refusal.Code)
+	}
+	if err != nil {
+		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the login could not be completed: %v", err)
+	}
+	return nil
 }
 
 // device is the answer of a device authorization endpoint (RFC 8628 §3.2).

@@ -92,14 +92,15 @@ type Engine struct {
 
 // server is what is remembered of a Server while the daemon runs. Engine.mu guards it.
 type server struct {
-	flight *flight       // the renewal under way
-	asked  challenge     // what the Server last asked for
-	refuse time.Time     // no renewal is tried before that
-	pause  time.Duration // before that, after the last failure
-	reason string        // why the tokens were lost
-	logins []time.Time
-	device *deviceLogin
-	due    time.Time // of the next renewal ahead of need
+	flight   *flight       // the renewal under way
+	asked    challenge     // what the Server last asked for
+	refuse   time.Time     // no renewal is tried before that
+	pause    time.Duration // before that, after the last failure
+	reason   string        // why the tokens were lost
+	logins   []time.Time
+	device   *deviceLogin
+	progress *progress // of the login that was begun last; nil before one was
+	due      time.Time // of the next renewal ahead of need
 }
 
 // flight is one renewal, for everybody who waits for it.

@@ -65,6 +65,13 @@ type begun struct {
 // logged in to again unless the person insists. Its errors are for people.
 func (e *Engine) Begin(ctx context.Context, id mcpmux.ServerID, method Method, insist bool) (Begun, error) {
 	b, err := e.begin(ctx, id, method, insist)
+	switch {
+	case err != nil:
+	case b.URL == "":
+		e.ended(id, nil)
+	default:
+		e.waiting(id, b.ExpiresAt)
+	}
 	return b, forPeople(err)
 }
 
@@ -292,19 +299,26 @@ func (e *Engine) finish(ctx context.Context, query url.Values, pasted bool, admi
 	if !found || json.Unmarshal([]byte(body.Reveal()), &p) != nil {
 		return "", errState
 	}
-	if err := admit(&p); err != nil {
-		return id, err
+	err = admit(&p)
+	if err == nil {
+		err = e.conclude(ctx, id, &p, query)
 	}
+	e.ended(id, err)
+	return id, err
+}
+
+// conclude makes tokens of an answer that belongs to the login p.
+func (e *Engine) conclude(ctx context.Context, id mcpmux.ServerID, p *pending, query url.Values) error {
 	if err := p.checkIssuer(query); err != nil {
-		return id, err
+		return err
 	}
 	if query.Has("error") {
-		return id, denied(query.Get("error"))
+		return denied(query.Get("error"))
 	}
 	if query.Get("code") == "" {
-		return id, errCallback
+		return errCallback
 	}
-	return id, forPeople(e.exchange(ctx, id, &p, query.Get("code")))
+	return forPeople(e.exchange(ctx, id, p, query.Get("code")))
 }
 
 // checkIssuer is the table of RFC 9207 §2.4 and MCP 2026-07-28 basic/authorization §Authorization Response

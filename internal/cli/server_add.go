@@ -18,6 +18,8 @@ import (
 // serverFlags are the flags of `server add`.
 type serverFlags struct {
 	tuning
+	login loginFlags
+
 	space, cwd, transport string
 	disabled, everySpace  bool
 	values                []valueArg
@@ -42,6 +44,7 @@ func (a *app) serverAddCommand() *cobra.Command {
 	f.BoolVar(&s.disabled, "disabled", false, "add it switched off")
 	f.BoolVar(&s.everySpace, "every-space", false, "add it to every other Space too, and to those made later, as a server of their own; where the alias is taken it is left out")
 	s.addFlags(f)
+	s.login.addFlags(f)
 	return cmd
 }
 
@@ -59,6 +62,10 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 		Alias: alias, Definition: def, EverySpace: s.everySpace,
 		Isolation: mcpmux.Isolation(s.isolation), Era: mcpmux.Era(s.era), MaxProcesses: s.maxProcesses, Roots: rootURIs(s.roots),
 	}
+	var login mcpmux.LoginConfig
+	if s.login.apply(cmd, &login) {
+		add.Login = &login
+	}
 	if s.disabled {
 		off := false
 		add.Enabled = &off
@@ -74,7 +81,7 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 		d := mcpmux.Duration(s.callTimeout)
 		add.CallTimeout = &d
 	}
-	if slices.ContainsFunc(s.values, func(v valueArg) bool { return v.ask }) {
+	if s.login.secret == "-" || slices.ContainsFunc(s.values, func(v valueArg) bool { return v.ask }) {
 		if _, err := c.Version(cmd.Context()); err != nil {
 			return err
 		}
@@ -86,6 +93,11 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 		}
 		add.Values = append(add.Values, api.Value{Kind: v.kind, Name: v.name, Secret: v.secret, Value: text})
 	}
+	secrets, err := s.login.values(cmd, a)
+	if err != nil {
+		return err
+	}
+	add.Values = append(add.Values, secrets...)
 	server, err := c.CreateServer(cmd.Context(), s.space, add)
 	where := fmt.Sprintf("the Space %q", server.SpaceName)
 	if s.everySpace {
@@ -157,6 +169,11 @@ func (s *serverFlags) check(cmd *cobra.Command, def mcpmux.Definition) error {
 	}
 	if err := s.checkTuning(cmd); err != nil {
 		return err
+	}
+	if isCommand {
+		if err := s.login.forbidden(cmd); err != nil {
+			return err
+		}
 	}
 	seen := map[string]bool{}
 	for _, v := range s.values {

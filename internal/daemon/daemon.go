@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/mcpmux/mcpmux/internal/authclient"
 	"github.com/mcpmux/mcpmux/internal/authserver"
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/gateway"
@@ -53,6 +54,7 @@ type daemon struct {
 	seen    *authserver.LastSeen
 	super   *supervisor.Supervisor
 	gateway *gateway.Gateway
+	auth    *authclient.Engine
 	front   *front
 	ledger  *ledger
 	follow  *follower
@@ -159,6 +161,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.super, err = supervisor.New(supervisor.Config{
 		Options: backend.Options{ClientInfo: clientInfo, Log: d.log, Transport: backend.NewTransport()},
 		Values:  d.values,
+		Renew:   d.renew,
 		Save:    d.saveAbout,
 		MarkInteractive: func(ctx context.Context, id mcpmux.ServerID) error {
 			_, err := d.store.MarkInteractive(ctx, id)
@@ -179,11 +182,16 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.super.Close()) }()
+	if d.auth, err = d.newEngine(); err != nil {
+		return err
+	}
+	defer d.auth.Close()
 
 	d.front = &front{supervisor: d.super, log: d.log, changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
 		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.key.Derive("gateway state"), Sessions: d.store,
+		Renew:  d.renew,
 		Elicit: func(ctx context.Context, e mcpmux.Elicitation) ([]byte, bool) { return d.desk.elicit(ctx, e) },
 	})
 	if err != nil {
@@ -293,6 +301,7 @@ func (d *daemon) apply(st *mcpmux.State) {
 	}
 	d.state.Store(st)
 	d.verify.Apply(st)
+	d.auth.Apply(st)
 	d.super.Apply(st)
 	d.gateway.Apply(st)
 	d.desk.applied(st)
@@ -304,8 +313,22 @@ func (d *daemon) identify(authorization string) (gateway.Identity, error) {
 	return gateway.Identity{Client: id.Client, Key: id.Key}, err
 }
 
-// values opens a Server's values for the supervisor.
+// values opens a Server's values for the supervisor: its own, and the access token of its login.
 func (d *daemon) values(ctx context.Context, id mcpmux.ServerID) ([]supervisor.Value, error) {
+	values, err := d.ownValues(ctx, id)
+	if err != nil || authorized(values) {
+		return values, err
+	}
+	access, err := d.auth.Access(ctx, id)
+	if err != nil || access.Reveal() == "" {
+		return values, err
+	}
+	name := mcpmux.ValueName{Kind: mcpmux.ValueHeader, Name: "Authorization", Secret: true}
+	return append(values, supervisor.Value{ValueName: name, Text: authclient.Bearer(access.Reveal())}), nil
+}
+
+// ownValues opens the values that a Server was given.
+func (d *daemon) ownValues(ctx context.Context, id mcpmux.ServerID) ([]supervisor.Value, error) {
 	opened, err := d.store.Values(ctx, id)
 	if err != nil {
 		return nil, err
@@ -352,6 +375,9 @@ func (d *daemon) prune(ctx context.Context, now time.Time) {
 	}
 	if _, err := d.store.PruneSessions(ctx, now.Add(-keepSessions)); err != nil {
 		d.log.Warn("unused sessions were not removed", "err", err)
+	}
+	if err := d.store.PrunePending(ctx, now); err != nil {
+		d.log.Warn("logins that nobody ended were not removed", "err", err)
 	}
 	if _, err := d.store.PruneChanges(ctx, now.Add(-keepChanges), keepLastChanges); err != nil {
 		d.log.Warn("old changes were not removed", "err", err)

@@ -38,7 +38,7 @@ type desk struct {
 func newDesk(d *daemon) (*desk, error) {
 	k := &desk{d: d}
 	a, err := admin.New(admin.Config{
-		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Wait: d.follow.wait,
+		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Wait: d.follow.wait,
 		NewKey: authserver.NewKey, Process: k.process, Log: d.log,
 	})
 	k.admin = a
@@ -152,6 +152,9 @@ func (k *desk) routes() http.Handler {
 	h := health(k.ready)
 	mux.Handle("GET /healthz", h)
 	mux.Handle("GET /readyz", h)
+	pages := k.d.auth.Pages()
+	mux.Handle("GET /login/", pages)
+	mux.Handle("GET /oauth/callback", pages)
 	mux.Handle("/", k.admin.Dashboard(http.FileServerFS(web.Files)))
 	return mux
 }
