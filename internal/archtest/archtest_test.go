@@ -45,10 +45,11 @@ var arrows = map[string][]string{
 	"internal/admin/api":   {"internal/mcpmux"},
 	"internal/adminclient": {"internal/mcpmux", "internal/admin/api"},
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},
-	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "cmd/mcpmux", "e2e", "bench"},
+	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "internal/oauthtest", "cmd/mcpmux", "e2e", "bench"},
 	"internal/archtest":    {},
 	"web":                  {}, // the dashboard's page
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
+	"internal/oauthtest":   {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/mcptest"},
 	"e2e":                  {}, // drives the built binary, and knows nothing of its inside
 	"bench":                {}, // likewise
 }
