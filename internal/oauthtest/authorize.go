@@ -89,7 +89,7 @@ func (s *Server) badResource(q url.Values, script *Script) *refusal {
 
 // badScope says what is wrong with a scope, nil nothing.
 func badScope(scope string, script *Script) *refusal {
-	for _, one := range strings.Fields(scope) {
+	for one := range strings.FieldsSeq(scope) {
 		if script.Scopes != nil && !slices.Contains(script.Scopes, one) {
 			return refuse("invalid_scope", "scope "+one+" is not known")
 		}

@@ -93,7 +93,7 @@ func (s *Server) redeemDevice(q url.Values, c *Client, script *Script) (*grant, 
 	switch {
 	case d == nil || d.client != c.ID || d.as != c.as || d.used:
 		return nil, refuse("invalid_grant", "the device code is not known")
-	case q.Get("resource") != d.resource:
+	case another(q, d.resource, script):
 		return nil, refuse("invalid_target", "resource is another than before")
 	case time.Now().After(d.expires):
 		return nil, refuse("expired_token", "the device code is too old")

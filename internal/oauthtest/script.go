@@ -2,6 +2,7 @@ package oauthtest
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -157,9 +158,27 @@ type Answer struct {
 	After bool
 }
 
-// Refusal is an error of the token endpoint (RFC 6749 §5.2), for each request.
+// Refusal is an error of the token endpoint and those like it (RFC 6749 §5.2), for each request.
 func Refusal(code string) Answer {
-	return Answer{Status: 400, Header: map[string]string{"Content-Type": "application/json"}, Body: `{"error":"` + code + `"}`}
+	status := http.StatusBadRequest
+	if code == "invalid_client" {
+		status = http.StatusUnauthorized
+	}
+	return Answer{Status: status, Header: map[string]string{"Content-Type": "application/json"}, Body: `{"error":"` + code + `"}`}
+}
+
+// Redirect sends every request to another address, with one of the statuses 301, 302, 303, 307 and 308.
+func Redirect(status int, address string) Answer {
+	return Answer{Status: status, Header: map[string]string{"Location": address}}
+}
+
+// Busy is 429 or 503 for each request, with Retry-After where it is not "": seconds or a date (RFC 9110 §10.2.3).
+func Busy(status int, retryAfter string) Answer {
+	a := Answer{Status: status, Header: map[string]string{}}
+	if retryAfter != "" {
+		a.Header["Retry-After"] = retryAfter
+	}
+	return a
 }
 
 // Client is a client of the authorization server.

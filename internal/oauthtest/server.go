@@ -68,10 +68,10 @@ type Request struct {
 const bodyKept = 64 << 10
 
 // New starts the servers of a Script and ends them with the test.
-func New(t testing.TB, script Script) *Server {
-	t.Helper()
+func New(tb testing.TB, script Script) *Server {
+	tb.Helper()
 	s := Start(script)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 

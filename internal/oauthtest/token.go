@@ -118,7 +118,7 @@ func (s *Server) caller(r *http.Request, as int, script *Script) (*Client, *refu
 }
 
 // redeemCode takes an authorization code (OAuth 2.1 §4.1.3). s.mu is held, as in all the others.
-func (s *Server) redeemCode(q url.Values, c *Client, _ *Script) (*grant, *refusal) {
+func (s *Server) redeemCode(q url.Values, c *Client, script *Script) (*grant, *refusal) {
 	k := s.codes[q.Get("code")]
 	switch {
 	case k == nil || k.client != c.ID || k.as != c.as:
@@ -135,12 +135,17 @@ func (s *Server) redeemCode(q url.Values, c *Client, _ *Script) (*grant, *refusa
 		return nil, refuse("invalid_grant", "redirect_uri is another")
 	case !proves(q.Get("code_verifier"), k.challenge):
 		return nil, refuse("invalid_grant", "code_verifier does not fit")
-	case q.Get("resource") != k.resource:
+	case another(q, k.resource, script):
 		return nil, refuse("invalid_target", "resource is another than that of the authorization")
 	}
 	s.serial++
 	k.family = s.serial
 	return &k.grant, nil
+}
+
+// another says whether a request names another resource than it did before.
+func another(q url.Values, resource string, script *Script) bool {
+	return q.Get("resource") != resource && (q.Has("resource") || !script.AnyResource)
 }
 
 // proves says whether a verifier fits the challenge (RFC 7636 §4.6).
@@ -162,11 +167,11 @@ func (s *Server) redeemRefresh(q url.Values, c *Client, script *Script) (*grant,
 	case t.used && (!script.Grace || !t.last):
 		s.endFamily(t.family)
 		return nil, refuse("invalid_grant", "the refresh token was used before")
-	case q.Get("resource") != t.resource:
+	case another(q, t.resource, script):
 		return nil, refuse("invalid_target", "resource is another than that of the token")
 	}
 	g := t.grant
-	for _, one := range strings.Fields(q.Get("scope")) {
+	for one := range strings.FieldsSeq(q.Get("scope")) {
 		if !slices.Contains(t.scopes, one) {
 			return nil, refuse("invalid_scope", "scope "+one+" was not granted")
 		}
