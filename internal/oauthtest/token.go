@@ -158,7 +158,7 @@ func proves(verifier, challenge string) bool {
 }
 
 // redeemRefresh takes a refresh token. One that was used before ends its family: it was stolen, or its successor
-// was (OAuth 2.1 §4.3.1).
+// was (OAuth 2.1 §4.3.1). A narrower scope is checked, but the new token has the whole one.
 func (s *Server) redeemRefresh(q url.Values, c *Client, script *Script) (*grant, *refusal) {
 	t := s.tokens[q.Get("refresh_token")]
 	switch {
