@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, store: st, front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
 	w.admin, err = New(Config{
-		Store: st, Servers: servers{}, Gateway: w.front, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
+		Store: st, Servers: servers{}, Gateway: w.front, Logins: played{}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
 		NewKey: func() (string, string, [32]byte) {
 			key := "mm_key_" + rand.Text()
 			return key, key[:11], sha256.Sum256([]byte(key))
