@@ -130,7 +130,7 @@ var registrable = []mcpmux.AuthMethod{mcpmux.AuthNone, mcpmux.AuthBasic, mcpmux.
 func (e *Engine) register(ctx context.Context, w *web, at *place, l mcpmux.LoginConfig, redirect string) (client, error) {
 	method := methodToRegister(l, at.meta.TokenEndpointAuthMethodsSupported)
 	grants := []string{string(mcpmux.GrantCode), "refresh_token"}
-	if l.Grant == mcpmux.GrantDevice {
+	if at.meta.DeviceAuthorizationEndpoint != "" {
 		grants = append(grants, deviceGrant)
 	}
 	body, _ := json.Marshal(map[string]any{ // texts always marshal

@@ -20,8 +20,10 @@ const (
 	// renewTimeout bounds one renewal. It is the renewal's own: who waits for it may give up earlier.
 	renewTimeout = 30 * time.Second
 
-	// freshFor is how long after tokens were obtained their refusal means that others would be refused too.
-	freshFor = 10 * time.Second
+	// maxRefusals of tokens within refusalsIn, none of which had come to its end, are enough: others would be refused
+	// too.
+	maxRefusals = 3
+	refusalsIn  = 30 * time.Second
 
 	// maxLogins in maxLoginsIn are enough: when the Server still refuses, another will not help.
 	maxLogins   = 3
@@ -98,6 +100,7 @@ type server struct {
 	pause    time.Duration // before that, after the last failure
 	reason   string        // why the tokens were lost
 	logins   []time.Time
+	refusals []time.Time // of tokens whose time had not come
 	device   *deviceLogin
 	progress *progress // of the login that was begun last; nil before one was
 	due      time.Time // of the next renewal ahead of need
@@ -236,18 +239,29 @@ func (e *Engine) answer(ctx context.Context, id mcpmux.ServerID, r Refusal) erro
 			have = nil
 		}
 	}
-	switch fresh := have != nil && e.fresh(have); {
+	if have != nil && e.inVain(id, have) {
+		return &NeedsLogin{Reason: "the server refuses the tokens that the authorization server has just given; log in again"}
+	}
+	switch {
 	case target.Login.Grant == mcpmux.GrantClient:
-		if fresh && r.Status == 401 || e.exhausted(id) {
-			return &NeedsLogin{Reason: "the server refuses the token that the authorization server has just given for these client credentials"}
-		}
 		return e.obtain(ctx, w, id, target, have)
-	case have != nil && have.Refresh != "" && !fresh:
+	case have != nil && have.Refresh != "":
 		return e.refresh(ctx, w, id, target, have)
-	case fresh:
-		return &NeedsLogin{Reason: "the server refuses the token that it was just given; log in again"}
 	}
 	return &NeedsLogin{Reason: e.why(id)}
+}
+
+// inVain counts the refusals of tokens whose time had not come, and says whether there were too many.
+func (e *Engine) inVain(id mcpmux.ServerID, have *tokens) bool {
+	now := e.cfg.Now()
+	if have.over(now) {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.of(id)
+	s.refusals = append(slices.DeleteFunc(s.refusals, func(at time.Time) bool { return now.Sub(at) >= refusalsIn }), now)
+	return len(s.refusals) > maxRefusals
 }
 
 // wantsScopes is what a person reads when a Server wants more rights.
@@ -335,11 +349,6 @@ func refused(err error) error {
 		return &NeedsLogin{Reason: "no login is possible: " + err.Error()}
 	}
 	return err
-}
-
-func (e *Engine) fresh(have *tokens) bool {
-	now := e.cfg.Now()
-	return now.Sub(have.ObtainedAt) < freshFor && !have.over(now)
 }
 
 func (e *Engine) remember(id mcpmux.ServerID, asked challenge) {

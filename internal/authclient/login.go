@@ -154,7 +154,7 @@ func (e *Engine) loggedIn(id mcpmux.ServerID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.of(id)
-	s.logins = append(s.logins, e.cfg.Now())
+	s.logins, s.refusals = append(s.logins, e.cfg.Now()), nil
 	s.asked = challenge{resourceMetadata: s.asked.resourceMetadata, scope: s.asked.scope}
 }
 

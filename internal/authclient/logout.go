@@ -22,7 +22,7 @@ func (e *Engine) Logout(ctx context.Context, id mcpmux.ServerID) (int64, error) 
 	}
 	e.mu.Lock()
 	s := e.of(id)
-	s.reason, s.logins, s.asked, s.refuse = "", nil, challenge{}, time.Time{}
+	s.reason, s.logins, s.refusals, s.asked, s.refuse = "", nil, nil, challenge{}, time.Time{}
 	if s.device != nil {
 		s.device.cancel()
 	}

@@ -59,12 +59,14 @@ func (e *Engine) serveCallback(w http.ResponseWriter, r *http.Request) {
 		cookie = c.Value
 	}
 	id, err := e.Callback(r.Context(), r.URL.Query(), cookie)
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // as above
-		Name: flowCookie, Path: callbackPath, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	})
-	alias := "the server"
-	if t, err := e.cfg.Target(r.Context(), id); id != "" && err == nil {
-		alias = t.Alias
+	alias := ""
+	if id != "" { // A login has ended; anything else leaves the browser's own alone.
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // as above
+			Name: flowCookie, Path: callbackPath, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
+		if t, err := e.cfg.Target(r.Context(), id); err == nil {
+			alias = t.Alias
+		}
 	}
 	e.show(w, err, alias)
 }

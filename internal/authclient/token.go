@@ -293,7 +293,6 @@ func (e *Engine) obtain(ctx context.Context, w *web, id mcpmux.ServerID, target 
 		return &NeedsLogin{Reason: "no token for these client credentials: " + err.Error()}
 	}
 	e.settled(id)
-	e.loggedIn(id)
 	next := g.tokens(base)
 	next.Renewable = true // by asking again
 	return e.keep(ctx, id, next)
