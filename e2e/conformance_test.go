@@ -226,8 +226,8 @@ func runRole(t *testing.T, prefix string, env []string, role ...string) []scenar
 
 // Lines of the summary: how a scenario went, and, below that, which of them do not count.
 var (
-	summaryLine  = regexp.MustCompile(`^([✓✗]) ([a-z0-9/-]+): (\d+) passed, (\d+) failed`)
-	unscoredLine = regexp.MustCompile(`^  [✓✗] ([a-z0-9/-]+) \(`)
+	summaryLine  = regexp.MustCompile(`^([✓✗]) ([a-z0-9/_-]+): (\d+) passed, (\d+) failed`)
+	unscoredLine = regexp.MustCompile(`^  [✓✗] ([a-z0-9/_-]+) \(`)
 )
 
 func readSummary(text string) []scenario {
