@@ -52,6 +52,7 @@ type Config struct {
 	Servers Servers
 	Gateway Gateway
 	Logins  Logins
+	Secrets Secrets
 	// Wait returns once the revision is applied to everything that runs.
 	Wait func(ctx context.Context, revision int64) error
 	// NewKey makes an access key: the key itself, and what is kept of it.
@@ -82,8 +83,8 @@ type Admin struct {
 
 // New makes an Admin.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Store == nil || cfg.Servers == nil || cfg.Gateway == nil || cfg.Logins == nil || cfg.NewKey == nil || cfg.Process == nil {
-		return nil, errors.New("admin: Store, Servers, Gateway, Logins, NewKey and Process are required")
+	if cfg.Store == nil || cfg.Servers == nil || cfg.Gateway == nil || cfg.Logins == nil || cfg.Secrets == nil || cfg.NewKey == nil || cfg.Process == nil {
+		return nil, errors.New("admin: Store, Servers, Gateway, Logins, Secrets, NewKey and Process are required")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/secret"
 )
 
 // played logs in to nothing.
@@ -62,3 +63,13 @@ func TestLogins_AreBegunEndedAndForgottenThroughTheAPI(t *testing.T) {
 		}
 	}
 }
+
+// playedKey is a master key in a keychain that is always open.
+type playedKey struct{}
+
+func (playedKey) Status(context.Context) api.Secrets {
+	return api.Secrets{Source: "keychain", State: "unlocked", KeyVersion: 1}
+}
+func (playedKey) Unlock(context.Context, secret.Value) error        { return nil }
+func (playedKey) Lock(context.Context) error                        { return nil }
+func (playedKey) Rekey(context.Context, string, secret.Value) error { return nil }

@@ -26,6 +26,11 @@ func table() []route {
 		post("/gateway/stop", "Stop the gateway and every server.", (*Admin).stopGateway),
 		post("/gateway/restart", "Stop and start the gateway.", (*Admin).restartGateway),
 
+		get("/secrets", "Where the master key is, and whether stored values are open.", (*Admin).secrets),
+		offer(create, "/secrets/unlock", "Look for the master key again, or make it of a passphrase.", (*Admin).unlockSecrets),
+		post("/secrets/lock", "Forget the master key until it is unlocked; servers that need a stored value are closed.", (*Admin).lockSecrets),
+		offer(create, "/secrets/rekey", "Replace the master key by a new one.", (*Admin).rekeySecrets),
+
 		get("/spaces", "The Spaces.", (*Admin).listSpaces),
 		send(create, "/spaces", "Make a Space.", (*Admin).createSpace),
 		get("/spaces/{name}", "One Space.", (*Admin).showSpace),

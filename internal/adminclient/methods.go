@@ -253,6 +253,26 @@ func (c *Client) Tools(ctx context.Context, client string) ([]api.Tool, error) {
 	return get[[]api.Tool](ctx, c, map[string]string{"client": client}, "tools")
 }
 
+// Secrets says where the master key is and whether stored values are open.
+func (c *Client) Secrets(ctx context.Context) (api.Secrets, error) {
+	return get[api.Secrets](ctx, c, nil, "secrets")
+}
+
+// LockSecrets makes the daemon forget the master key.
+func (c *Client) LockSecrets(ctx context.Context) (api.Secrets, error) {
+	return post[api.Secrets](ctx, c, "", nil, "secrets", "lock")
+}
+
+// UnlockSecrets makes the daemon look for the master key again, with a passphrase where it is made of one.
+func (c *Client) UnlockSecrets(ctx context.Context, passphrase string) (api.Secrets, error) {
+	return post[api.Secrets](ctx, c, "", api.Unlock{Passphrase: passphrase}, "secrets", "unlock")
+}
+
+// RekeySecrets replaces the master key by a new one in a place.
+func (c *Client) RekeySecrets(ctx context.Context, to, passphrase string) (api.Secrets, error) {
+	return post[api.Secrets](ctx, c, "", api.Rekey{To: to, Passphrase: passphrase}, "secrets", "rekey")
+}
+
 // Settings lists the settings.
 func (c *Client) Settings(ctx context.Context) ([]api.Setting, error) {
 	return get[[]api.Setting](ctx, c, nil, "settings")

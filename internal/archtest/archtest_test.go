@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
 	"internal/oauthtest":   {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/mcptest"},
 	"e2e":                  {}, // drives the built binary, and knows nothing of its inside
+	"e2e/clientdriver":     {}, // likewise
 	"bench":                {}, // likewise
 }
 
@@ -68,6 +69,7 @@ var homes = map[string][]string{
 	"gopkg.in/natefinch/lumberjack.v2":       {"internal/supervisor"},
 	"github.com/yosida95/uritemplate/v3":     {"internal/catalog"},
 	"golang.org/x/sys":                       {"internal/guard", "internal/backend"},
+	"golang.org/x/crypto":                    {"internal/secret"},
 	"golang.org/x/oauth2":                    {"internal/authclient"},
 	"github.com/modelcontextprotocol/go-sdk": {"internal/authclient", "internal/mcptest", "e2e"},
 }

@@ -48,8 +48,7 @@ type daemon struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	store   *store.Store
-	key     secret.Source
-	keyErr  error // why values cannot be opened
+	keys    *keys
 	verify  *authserver.Verifier
 	seen    *authserver.LastSeen
 	super   *supervisor.Supervisor
@@ -117,38 +116,14 @@ func (d *daemon) openStore(ctx context.Context) error {
 		return err
 	}
 	d.store = st
-	if err := d.unlock(ctx); err != nil {
+	d.keys = newKeys(st, d.opt, d.log)
+	switch err := d.keys.open(ctx, 0, secret.Value{}); {
+	case errors.Is(err, secret.ErrKeychainRequired):
 		return errors.Join(err, st.Close())
+	case err != nil:
+		d.log.Error("stored values are locked", "err", err)
 	}
 	return nil
-}
-
-func (d *daemon) unlock(ctx context.Context) error {
-	sealed, err := d.store.SealedExists(ctx)
-	if err != nil {
-		return err
-	}
-	key, err := secret.OpenKey(ctx, secret.KeyOptions{
-		DataDir: d.opt.DataDir, Install: d.store.Install(), SealedExists: sealed,
-		RequireKeychain: d.opt.RequireKeychain, Getenv: os.Getenv, Fits: d.store.Fits,
-	})
-	switch {
-	case errors.Is(err, secret.ErrKeychainRequired):
-		return err
-	case err != nil:
-		d.keyErr = err
-		d.log.Error("stored values are locked", "err", err)
-		return nil
-	}
-	box, err := secret.NewBox(key.Key)
-	if err != nil {
-		return err
-	}
-	d.key = key
-	if key.Warning != "" {
-		d.log.Warn("master key", "source", key.Kind, "warning", key.Warning)
-	}
-	return d.store.Unlock(box)
 }
 
 // run wires the parts and runs them. It is the one place where they all meet.
@@ -186,11 +161,14 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer d.auth.Close()
+	d.keys.reload = func() {
+		d.super.Reload(func(srv *mcpmux.Server) bool { return len(srv.Values) > 0 || srv.LoggedIn != nil })
+	}
 
 	d.front = &front{supervisor: d.super, log: d.log, changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
-		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.key.Derive("gateway state"), Sessions: d.store,
+		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
 		Renew:  d.renew,
 		Elicit: func(ctx context.Context, e mcpmux.Elicitation) ([]byte, bool) { return d.desk.elicit(ctx, e) },
 	})
@@ -230,7 +208,7 @@ func (d *daemon) live(ctx context.Context) (err error) {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
 	defer func() { stop(); tasks.Wait() }()
-	for _, task := range []func(context.Context){d.follow.run, d.ledger.run, d.keepHouse} {
+	for _, task := range []func(context.Context){d.follow.run, d.ledger.run, d.keepHouse, d.keys.watch} {
 		tasks.Go(func() { task(inner) })
 	}
 	st := d.state.Load()
@@ -266,11 +244,10 @@ func (d *daemon) announce() {
 		gw = d.front.URL() + "/mcp"
 	}
 	fmt.Fprintf(out, "McpMux %s\n  gateway    %s\n  dashboard  %s\n  data       %s\n", d.opt.Version, gw, d.desk.url(), d.opt.DataDir)
-	if d.key.Warning != "" {
-		fmt.Fprintf(out, "  secrets    %s\n", d.key.Warning)
-	}
-	if d.keyErr != nil {
-		fmt.Fprintf(out, "  secrets    locked: %v\n", d.keyErr)
+	if _, warning, err := d.keys.state(); err != nil {
+		fmt.Fprintf(out, "  secrets    locked: %v\n", err)
+	} else if warning != "" {
+		fmt.Fprintf(out, "  secrets    %s\n", warning)
 	}
 	if d.opt.Demo {
 		tellDemo(out, d.opt.DataDir, d.front.URL(), d.demoKey)

@@ -19,7 +19,7 @@ type Value struct {
 
 // errLocked is the answer to whoever wants a value before Unlock.
 var errLocked = mcpmux.Errorf(mcpmux.CodeUnavailable,
-	"stored values are locked: the master key is not available; unlock the keychain and restart McpMux, or see mcpmux doctor")
+	"stored values are locked: the master key is not available; `mcpmux secrets unlock` asks for it again, `mcpmux secrets status` says more")
 
 // canaryText is what the canary says once opened; it only has to be the same always.
 const canaryText = "mcpmux"
@@ -59,7 +59,11 @@ func (s *Store) Unlock(box *secret.Box) error {
 // Fits says whether the stored values were sealed with this master key. While nothing is sealed every key
 // fits. It is the Fits of secret.KeyOptions.
 func (s *Store) Fits(key [32]byte) bool {
-	box, err := secret.NewBox(key)
+	place, err := s.KeyPlace(context.Background())
+	if err != nil {
+		return false
+	}
+	box, err := secret.NewBoxVersion(key, max(place.Version, 1))
 	if err != nil {
 		return false
 	}

@@ -298,6 +298,22 @@ func (s *Supervisor) Restart(id mcpmux.ServerID) error {
 	}
 }
 
+// Reload makes the Servers that match open their values again: others may be there now, or none may be open any
+// more. Connections whose configuration stays the same stay open.
+func (s *Supervisor) Reload(match func(*mcpmux.Server) bool) {
+	s.mu.Lock()
+	workers := slices.Collect(maps.Values(s.workers))
+	s.mu.Unlock()
+	for _, w := range workers {
+		w.post(func() {
+			if match(&w.srv) {
+				w.startOver()
+				w.resolve(nil)
+			}
+		})
+	}
+}
+
 // RequireLogin tells of a Server that a person has to log in to. Where it still works for some of what it offers
 // it stays connected, and its status says why. Calls in flight finish.
 func (s *Supervisor) RequireLogin(id mcpmux.ServerID, err error, works bool) {
