@@ -64,7 +64,7 @@ func (k *keys) open(ctx context.Context, limit time.Duration, passphrase secret.
 	}
 	place := opt.Place
 	if place.Version = max(place.Version, 1); place.Source != source.Kind {
-		place = secret.Place{Source: source.Kind, Version: place.Version}
+		place = secret.Place{Source: source.Kind, Version: place.Version, Path: place.Path}
 	}
 	box, err := secret.NewBoxVersion(source.Key, place.Version)
 	if err != nil {
