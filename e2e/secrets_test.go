@@ -194,3 +194,48 @@ func TestSecrets_AKeyThatIsGoneIsSaidAndNoneIsMade(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A secret that is kept elsewhere is looked up when its server is connected, and is not stored.
+func TestSecrets_ReferencesAreLookedUpWhenConnecting(t *testing.T) {
+	file := filepath.Join(shortTempDir(t), "token")
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("first-in-the-file")
+	d := Start(t, Options{Env: []string{"UPSTREAM_TOKEN=in-the-environment"}})
+	d.CLI(append([]string{"server", "add", "s", "--secret", "A=env:UPSTREAM_TOKEN", "--secret", "B=file:" + file, "--secret", "C=literal:env:X"}, process(t, mcptest.Script{})...)...)
+	d.AwaitServer("s", "connected")
+	m := d.Session(d.NewClient("c"))
+	env := func() string {
+		t.Helper()
+		var all []string
+		for _, name := range []string{"A", "B", "C"} {
+			all = append(all, m.CallText("s_env", `{"name":"`+name+`"}`))
+		}
+		return strings.Join(all, " ")
+	}
+	for _, want := range []string{"in-the-environment", "first-in-the-file", "env:X"} {
+		if got := env(); !strings.Contains(got, want) {
+			t.Errorf("the server's environment lacks %q: %s", want, got)
+		}
+	}
+	put("second-in-the-file")
+	d.CLI("server", "restart", "s")
+	d.AwaitServer("s", "connected")
+	if got := env(); !strings.Contains(got, "second-in-the-file") {
+		t.Errorf("the file was not read anew: %s", got)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	d.CLI("server", "restart", "s")
+	if reason := d.awaitState("error", "s"); !strings.Contains(reason, `"B"`) || !strings.Contains(reason, file) {
+		t.Errorf("reason: %s", reason)
+	}
+	if _, errText, code := d.TryCLI("server", "add", "t", "--secret", "A=op://v", "--", "true"); code != 1 || !strings.Contains(errText, "literal:") {
+		t.Errorf("a reference of no use was taken: %d %s", code, errText)
+	}
+}

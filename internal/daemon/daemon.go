@@ -44,23 +44,24 @@ const (
 
 // daemon is the running parts.
 type daemon struct {
-	opt     Options
-	log     *slog.Logger
-	level   *slog.LevelVar
-	store   *store.Store
-	keys    *keys
-	verify  *authserver.Verifier
-	seen    *authserver.LastSeen
-	super   *supervisor.Supervisor
-	gateway *gateway.Gateway
-	auth    *authclient.Engine
-	front   *front
-	ledger  *ledger
-	follow  *follower
-	desk    *desk
-	state   atomic.Pointer[mcpmux.State] // the one applied last
-	begun   time.Time
-	demoKey string
+	opt      Options
+	log      *slog.Logger
+	level    *slog.LevelVar
+	store    *store.Store
+	keys     *keys
+	resolver secret.Resolver
+	verify   *authserver.Verifier
+	seen     *authserver.LastSeen
+	super    *supervisor.Supervisor
+	gateway  *gateway.Gateway
+	auth     *authclient.Engine
+	front    *front
+	ledger   *ledger
+	follow   *follower
+	desk     *desk
+	state    atomic.Pointer[mcpmux.State] // the one applied last
+	begun    time.Time
+	demoKey  string
 }
 
 // Run builds everything, runs it until ctx ends, and closes it in reverse order.
@@ -312,7 +313,11 @@ func (d *daemon) ownValues(ctx context.Context, id mcpmux.ServerID) ([]superviso
 	}
 	values := make([]supervisor.Value, len(opened))
 	for i, v := range opened {
-		values[i] = supervisor.Value{ValueName: v.ValueName, Text: v.Reveal()}
+		text, err := d.dereference(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		values[i] = supervisor.Value{ValueName: v.ValueName, Text: text}
 	}
 	return values, nil
 }

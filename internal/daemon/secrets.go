@@ -227,3 +227,20 @@ func (k *keys) Rekey(ctx context.Context, to string, passphrase secret.Value) er
 	}
 	return nil
 }
+
+// dereference is a value itself where it may be a reference to a secret that is kept elsewhere: secret Inputs, and
+// the secrets of logins. It is looked up whenever a connection is made, so that what was changed there counts.
+func (d *daemon) dereference(ctx context.Context, v store.Value) (string, error) {
+	if !v.MayRefer() {
+		return v.Reveal(), nil
+	}
+	r, literal, is, err := secret.ParseReference(v.Reveal())
+	if err != nil || !is {
+		return literal, err // the store takes no reference of a wrong form
+	}
+	found, err := d.resolver.Resolve(ctx, r)
+	if err != nil {
+		return "", mcpmux.Errorf(mcpmux.CodeUnavailable, "the secret %q is kept elsewhere and was not found: %v", v.Name, err)
+	}
+	return found.Reveal(), nil
+}
