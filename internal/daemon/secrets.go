@@ -13,6 +13,7 @@ import (
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/secret"
 	"github.com/mcpmux/mcpmux/internal/store"
+	"github.com/mcpmux/mcpmux/internal/supervisor"
 )
 
 const (
@@ -243,4 +244,23 @@ func (d *daemon) dereference(ctx context.Context, v store.Value) (string, error)
 		return "", mcpmux.Errorf(mcpmux.CodeUnavailable, "the secret %q is kept elsewhere and was not found: %v", v.Name, err)
 	}
 	return found.Reveal(), nil
+}
+
+// hide keeps the secrets of a Server out of every text from now on.
+func (d *daemon) hide(id mcpmux.ServerID, values []supervisor.Value) {
+	var secrets []string
+	for _, v := range values {
+		if v.Secret || v.Kind == mcpmux.ValueLogin {
+			secrets = append(secrets, v.Parts()...)
+		}
+	}
+	d.known.Set(string(id), secrets)
+}
+
+// appendActivity stores the record of requests without secrets: the name of a resource may hold one.
+func (d *daemon) appendActivity(ctx context.Context, batch []mcpmux.Activity) error {
+	for i := range batch {
+		batch[i].Name = d.known.Text(batch[i].Name)
+	}
+	return d.store.AppendActivity(ctx, batch)
 }

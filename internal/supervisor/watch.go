@@ -200,7 +200,7 @@ func (w *worker) required(err error, works bool) {
 		w.loginRequired(err)
 		return
 	}
-	w.wish = w.s.scrub(w.id).text(reason(err))
+	w.wish = w.s.scrub(w.id).Text(reason(err))
 	if w.s.Status(w.id).State == mcpmux.StateConnected {
 		w.set(mcpmux.ServerStatus{State: mcpmux.StateConnected, Reason: w.wish})
 	}
@@ -241,7 +241,7 @@ func (w *worker) fail(err error) {
 func (w *worker) failing(state mcpmux.ServerState, err error, then string) mcpmux.ServerStatus {
 	scrub := w.s.scrub(w.id)
 	return mcpmux.ServerStatus{
-		State: state, Reason: scrub.text(reason(err)) + then, Attempts: w.failures, Stderr: scrub.lines(stderrOf(err)),
+		State: state, Reason: scrub.Text(reason(err)) + then, Attempts: w.failures, Stderr: scrub.lines(stderrOf(err)),
 	}
 }
 
