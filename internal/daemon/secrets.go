@@ -110,11 +110,11 @@ func (k *keys) set(source secret.Source, place secret.Place, err error) {
 	k.source, k.place, k.err = source, place, err
 }
 
-// state is the key's source, without the key, and why values cannot be opened.
-func (k *keys) state() (source, warning string, err error) {
+// state is what is weak about the key's place, and why values cannot be opened.
+func (k *keys) state() (warning string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.source.Kind, k.source.Warning, k.err
+	return k.source.Warning, k.err
 }
 
 // derive is a key for another purpose; nil while the master key is not there.
@@ -134,7 +134,7 @@ func (k *keys) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if _, _, err := k.state(); err == nil || errors.Is(err, errUserLocked) || errors.Is(err, secret.ErrPassphrase) {
+		if _, err := k.state(); err == nil || errors.Is(err, errUserLocked) || errors.Is(err, secret.ErrPassphrase) {
 			continue
 		}
 		if k.open(ctx, 0, secret.Value{}) == nil {
@@ -162,7 +162,7 @@ func (k *keys) Status(ctx context.Context) api.Secrets {
 
 // Unlock implements admin.Secrets.
 func (k *keys) Unlock(ctx context.Context, passphrase secret.Value) error {
-	if _, _, err := k.state(); err == nil {
+	if _, err := k.state(); err == nil {
 		return nil
 	}
 	if err := k.open(ctx, personLimit, passphrase); err != nil {
@@ -177,7 +177,7 @@ func (k *keys) Unlock(ctx context.Context, passphrase secret.Value) error {
 func (k *keys) Lock(context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	if _, _, err := k.state(); err != nil {
+	if _, err := k.state(); err != nil {
 		return nil // it is locked
 	}
 	k.store.Lock()
@@ -194,7 +194,7 @@ func (k *keys) Lock(context.Context) error {
 func (k *keys) Rekey(ctx context.Context, to string, passphrase secret.Value) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	if _, _, err := k.state(); err != nil {
+	if _, err := k.state(); err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "stored values are locked; unlock them first: `mcpmux secrets unlock`")
 	}
 	ctx = context.WithoutCancel(ctx) // half of it is nothing
