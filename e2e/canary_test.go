@@ -216,7 +216,7 @@ func (d *Daemon) tryLogIn(alias string) {
 // followEvents listens to the event stream; what it answers is what came until then.
 func (d *Daemon) followEvents() (events func() []byte) {
 	d.t.Helper()
-	resp, err := d.control().Get("http://mcpmux/api/v1/events")
+	resp, err := d.control().Get("http://mcpmux/api/v1/events") //nolint:bodyclose // below, in a goroutine
 	if err != nil {
 		d.t.Fatal(err)
 	}
