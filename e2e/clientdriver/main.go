@@ -254,7 +254,10 @@ func (g *gateway) add(ctx context.Context, scenario, server string) error {
 }
 
 type serverStatus struct {
-	Status struct{ State, Reason string }
+	Status struct {
+		State, Reason string
+		Wanted        bool `json:"login_wanted"`
+	}
 }
 
 func (g *gateway) server(ctx context.Context) (s serverStatus, err error) {
@@ -281,7 +284,7 @@ func (g *gateway) settle(ctx context.Context) error {
 // wantsLogin says whether what failed can be helped by a login.
 func (g *gateway) wantsLogin(ctx context.Context) bool {
 	s, err := g.server(ctx)
-	return err == nil && (s.Status.State == "login_required" || strings.Contains(s.Status.Reason, "more rights"))
+	return err == nil && s.Status.Wanted
 }
 
 // login is a person with a browser: presses Log in, and goes where it is sent.

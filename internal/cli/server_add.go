@@ -36,7 +36,8 @@ func (a *app) serverAddCommand() *cobra.Command {
 	f.StringVar(&s.space, "space", "", "Space to add it to (default: the active one)")
 	f.Var(&valueFlag{kind: mcpmux.ValueEnv, list: &s.values}, "env", "environment variable of the command (repeatable)")
 	f.Var(&valueFlag{kind: mcpmux.ValueInput, secret: true, list: &s.values}, "secret",
-		"secret: environment variable of the command, and ${input:K} anywhere; K alone reads it from standard input, K=@FILE from a file (repeatable)")
+		"secret: environment variable of the command, and ${input:K} anywhere; K alone reads it from standard input, K=@FILE from a file; "+
+			"env:NAME, file:/PATH, keychain:SERVICE/ACCOUNT and op://VAULT/ITEM/FIELD name one that is kept elsewhere (repeatable)")
 	f.Var(&valueFlag{kind: mcpmux.ValueHeader, secret: true, list: &s.values}, "header",
 		"HTTP header of a URL; K alone and 'K: @FILE' as for --secret (repeatable)")
 	f.StringVar(&s.cwd, "cwd", "", "working folder of the command")

@@ -212,18 +212,23 @@ func (l *ladder) given(context.Context) (*Source, error) {
 			return nil, fmt.Errorf("master key of the credential directory: %w", err)
 		}
 	}
-	path, whose := l.opt.Getenv(keyFileVariable), keyFileVariable
-	if path == "" && l.opt.Place.Source == SourceFile {
-		path, whose = l.opt.Place.Path, "the file it was put in"
+	// One that the user names now counts before one that was named when the key was put there.
+	for _, file := range []struct{ path, named string }{
+		{l.opt.Getenv(keyFileVariable), keyFileVariable},
+		{l.opt.Place.Path, "the file it was put in"},
+	} {
+		if file.path == "" {
+			continue
+		}
+		key, err := readKey(file.path, 0o077)
+		if err != nil {
+			return nil, fmt.Errorf("master key of %s: %w", file.named, err)
+		}
+		if s := l.fitting(Source{Kind: SourceFile, Key: key}); s != nil {
+			return s, nil
+		}
 	}
-	if path == "" {
-		return nil, nil
-	}
-	key, err := readKey(path, 0o077)
-	if err != nil {
-		return nil, fmt.Errorf("master key of %s: %w", whose, err)
-	}
-	return l.fitting(Source{Kind: SourceFile, Key: key}), nil
+	return nil, nil
 }
 
 func (l *ladder) keychain(ctx context.Context) (*Source, error) {

@@ -17,6 +17,11 @@ type Value struct {
 	secret.Value
 }
 
+// MayRefer says whether the value may be a reference to a secret that is kept elsewhere (secret.ParseReference).
+func (v Value) MayRefer() bool {
+	return v.Secret && v.Kind == mcpmux.ValueInput || v.Kind == mcpmux.ValueLogin
+}
+
 // errLocked is the answer to whoever wants a value before Unlock.
 var errLocked = mcpmux.Errorf(mcpmux.CodeUnavailable,
 	"stored values are locked: the master key is not available; `mcpmux secrets unlock` asks for it again, `mcpmux secrets status` says more")
@@ -255,6 +260,11 @@ func checkValue(v Value) error {
 		}
 	default:
 		return mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a kind of value; they are env, header, input and login", string(v.Kind))
+	}
+	if v.MayRefer() {
+		if _, _, _, err := secret.ParseReference(text); err != nil {
+			return bad("is not what it looks like: " + err.Error())
+		}
 	}
 	if strings.ContainsRune(text, 0) {
 		return bad("has a NUL character in its value")
