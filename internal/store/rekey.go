@@ -158,6 +158,14 @@ func (s *Store) sync(ctx context.Context, mode string) error {
 
 // rewrap is Rekey in its transaction.
 func (s *Store) rewrap(ctx context.Context, t *tx, next *secret.Box, place secret.Place) error {
+	// Were the key in hand not the one that everything is sealed with, every blob would look damaged.
+	old, _, err := readCanary(ctx, t)
+	if err != nil {
+		return err
+	}
+	if _, err := next.Open(s.canaryPlace(), old); err != nil {
+		return secret.ErrWrongKey
+	}
 	all, err := s.readAllSealed(ctx, t)
 	if err != nil {
 		return err

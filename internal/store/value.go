@@ -63,7 +63,7 @@ func (s *Store) Unlock(box *secret.Box) error {
 
 // Fits says whether the stored values were sealed with this master key. While nothing is sealed every key
 // fits, but for one of a mistyped passphrase. It is the Fits of secret.KeyOptions.
-func (s *Store) Fits(key [32]byte) bool {
+func (s *Store) Fits(key secret.Key) bool {
 	place, err := s.KeyPlace(context.Background())
 	if err != nil {
 		return false
