@@ -60,8 +60,8 @@ type Config struct {
 	Process func() api.Process
 	// Hide takes secrets out of a text; nil takes out nothing.
 	Hide func(string) string
-	Log     *slog.Logger
-	Now     func() time.Time
+	Log  *slog.Logger
+	Now  func() time.Time
 }
 
 // Admin serves the admin API.

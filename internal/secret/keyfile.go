@@ -62,8 +62,7 @@ func decodeKey(text []byte) (Key, error) {
 	if err != nil || n != keySize {
 		return Key{}, errors.New("it is not a key: 32 bytes in base64 (44 characters) are expected")
 	}
-	key := Key{new([keySize]byte)}
-	copy(key.bytes[:], raw)
+	key := KeyOf([keySize]byte(raw))
 	if key.None() {
 		return Key{}, errors.New("it is not a key: it is all zeros")
 	}

@@ -14,43 +14,43 @@ import (
 // More is not promised: what was derived of it, texts on the way to a file or a keychain, and what the garbage
 // collector moved are not wiped.
 type Key struct {
-	// A pointer, because fmt prints the fields of unexported fields without asking their methods.
-	bytes *[keySize]byte
+	// Two pointers, because fmt prints the fields of unexported fields without asking their methods, and follows one
+	// pointer to an array where a verb does not fit.
+	at **[keySize]byte
 }
 
 // KeyOf makes a Key.
-func KeyOf(bytes [keySize]byte) Key { return Key{&bytes} }
+func KeyOf(bytes [keySize]byte) Key {
+	at := &bytes
+	return Key{&at}
+}
 
 func randomKey() Key {
-	k := Key{new([keySize]byte)}
-	_, _ = rand.Read(k.bytes[:]) // It never fails: crypto/rand ends the program instead.
+	k := KeyOf([keySize]byte{})
+	_, _ = rand.Read(k.slice()) // It never fails: crypto/rand ends the program instead.
 	return k
 }
 
 // Clear overwrites the key with zeros, after which it is none.
-func (k Key) Clear() {
-	if k.bytes != nil {
-		clear(k.bytes[:])
-	}
-}
+func (k Key) Clear() { clear(k.slice()) }
 
 // None says that there is no key, or not any more.
-func (k Key) None() bool { return k.bytes == nil || *k.bytes == [keySize]byte{} }
+func (k Key) None() bool { return k.at == nil || **k.at == [keySize]byte{} }
 
 // Is says whether two keys are the same.
 func (k Key) Is(other Key) bool {
 	if k.None() || other.None() {
 		return k.None() && other.None()
 	}
-	return subtle.ConstantTimeCompare(k.bytes[:], other.bytes[:]) == 1
+	return subtle.ConstantTimeCompare(k.slice(), other.slice()) == 1
 }
 
 // slice is the key itself, nil where there is none.
 func (k Key) slice() []byte {
-	if k.bytes == nil {
+	if k.at == nil {
 		return nil
 	}
-	return k.bytes[:]
+	return (*k.at)[:]
 }
 
 // text is the key as files and keychains keep it.
