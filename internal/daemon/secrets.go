@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// lookAgain is how often a daemon that started locked looks whether the key is there by now.
-	lookAgain = 30 * time.Second
+	// lookAfter is how often a daemon without the key looks whether it is there by now.
+	lookAfter = 30 * time.Second
 
 	// personLimit is how long a keychain may take when a person is there to answer its prompt.
 	personLimit = 60 * time.Second
@@ -162,17 +162,19 @@ func (k *keys) derive(purpose string) []byte {
 	return k.source.Derive(purpose)
 }
 
-// watch looks for a key that was not there, until ctx ends: a keychain may be unlocked by its person at any time.
-func (k *keys) watch(ctx context.Context) {
-	tick := time.NewTicker(lookAgain)
+// watch looks for a key that is not there, until ctx ends: a keychain may be unlocked by its person at any time.
+func (k *keys) watch(ctx context.Context) { every(ctx, lookAfter, k.lookAgain) }
+
+func every(ctx context.Context, d time.Duration, f func(context.Context)) {
+	tick := time.NewTicker(d)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			f(ctx)
 		case <-ctx.Done():
 			return
 		}
-		k.lookAgain(ctx)
 	}
 }
 
