@@ -121,7 +121,7 @@ func (d *daemon) openStore(ctx context.Context) error {
 	}
 	d.store = st
 	d.keys = newKeys(st, d.opt, d.log)
-	switch err := d.keys.open(ctx, 0, secret.Value{}); {
+	switch err := d.keys.open(ctx); {
 	case errors.Is(err, secret.ErrKeychainRequired):
 		return errors.Join(err, st.Close())
 	case err != nil:
@@ -248,7 +248,7 @@ func (d *daemon) announce() {
 		gw = d.front.URL() + "/mcp"
 	}
 	fmt.Fprintf(out, "McpMux %s\n  gateway    %s\n  dashboard  %s\n  data       %s\n", d.opt.Version, gw, d.desk.url(), d.opt.DataDir)
-	if _, warning, err := d.keys.state(); err != nil {
+	if warning, err := d.keys.state(); err != nil {
 		fmt.Fprintf(out, "  secrets    locked: %v\n", err)
 	} else if warning != "" {
 		fmt.Fprintf(out, "  secrets    %s\n", warning)

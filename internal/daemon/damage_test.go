@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -147,7 +146,7 @@ func testDamage(t *testing.T, damage func(file []byte, a, b [2]int), stopped, ru
 	}
 	t.Setenv("MCPMUX_MASTER_KEY_FILE", key)
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
-	w := startWhole(t, shortDir(t))
+	w := startWhole(t, t.TempDir())
 	if _, err := w.CreateClient(t.Context(), api.NewClient{Name: "app"}); err != nil {
 		t.Fatal(err)
 	}
@@ -210,19 +209,4 @@ func testDamage(t *testing.T, damage func(file []byte, a, b [2]int), stopped, ru
 			t.Errorf("%s, set again: %s, %v", alias, text, err)
 		}
 	}
-}
-
-// shortDir is a folder whose path is short enough for a socket in it.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "mux")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Error(err)
-		}
-	})
-	return dir
 }

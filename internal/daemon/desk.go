@@ -200,7 +200,7 @@ func (k *desk) ready() (bool, string) {
 	if !k.d.front.Running() {
 		return false, "the gateway is stopped"
 	}
-	if _, _, err := k.d.keys.state(); err != nil {
+	if _, err := k.d.keys.state(); err != nil {
 		return false, "stored values are locked: " + err.Error()
 	}
 	ok, waiting := k.d.super.Settled()

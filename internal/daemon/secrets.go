@@ -52,13 +52,13 @@ func newKeys(st *store.Store, opt Options, log *slog.Logger) *keys {
 }
 
 // open looks for the key. What it did not find it remembers as the reason; its error says so too.
-func (k *keys) open(ctx context.Context, limit time.Duration, passphrase secret.Value) error {
+func (k *keys) open(ctx context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	return k.look(ctx, limit, passphrase)
+	return k.look(ctx, 0, secret.Value{})
 }
 
-// look is open for who holds turn.
+// look is open for who holds turn, and for a person who is there.
 func (k *keys) look(ctx context.Context, limit time.Duration, passphrase secret.Value) error {
 	opt, err := k.options(ctx)
 	if err == nil {
@@ -148,11 +148,11 @@ func (k *keys) set(source secret.Source, place secret.Place, err error) {
 	k.source, k.place, k.err = source, place, err
 }
 
-// state is the key's source, without the key, and why values cannot be opened.
-func (k *keys) state() (source, warning string, err error) {
+// state is what is weak about the key's place, and why values cannot be opened.
+func (k *keys) state() (warning string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.source.Kind, k.source.Warning, k.err
+	return k.source.Warning, k.err
 }
 
 // derive is a key for another purpose; nil while the master key is not there.
@@ -182,7 +182,7 @@ func every(ctx context.Context, d time.Duration, f func(context.Context)) {
 func (k *keys) lookAgain(ctx context.Context) {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	if _, _, err := k.state(); err == nil || errors.Is(err, errUserLocked) || errors.Is(err, secret.ErrPassphrase) {
+	if _, err := k.state(); err == nil || errors.Is(err, errUserLocked) || errors.Is(err, secret.ErrPassphrase) {
 		return
 	}
 	if k.look(ctx, 0, secret.Value{}) == nil {
@@ -215,7 +215,7 @@ func (k *keys) Status(ctx context.Context) api.Secrets {
 func (k *keys) Unlock(ctx context.Context, passphrase secret.Value) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	if _, _, err := k.state(); err == nil {
+	if _, err := k.state(); err == nil {
 		return nil
 	}
 	if err := k.look(ctx, personLimit, passphrase); err != nil {
@@ -230,7 +230,7 @@ func (k *keys) Unlock(ctx context.Context, passphrase secret.Value) error {
 func (k *keys) Lock(context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	if _, _, err := k.state(); errors.Is(err, errUserLocked) {
+	if _, err := k.state(); errors.Is(err, errUserLocked) {
 		return nil
 	}
 	k.store.Lock()
@@ -247,7 +247,7 @@ func (k *keys) Lock(context.Context) error {
 func (k *keys) Rekey(ctx context.Context, to string, passphrase secret.Value) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	if _, _, err := k.state(); err != nil {
+	if _, err := k.state(); err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "stored values are locked; unlock them first: `mcpmux secrets unlock`")
 	}
 	ctx = context.WithoutCancel(ctx) // half of it is nothing

@@ -84,7 +84,7 @@ func newKeyed(t *testing.T) *keyed {
 	t.Cleanup(func() { _ = st.Close() })
 	k.keys = newKeys(st, Options{DataDir: dir}, log)
 	k.keychain, k.reload = k.chain, func() { k.reloads++ }
-	if err := k.open(t.Context(), 0, secret.Value{}); err != nil {
+	if err := k.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	state, err := st.Load(t.Context())
@@ -223,7 +223,7 @@ func TestKeys_RekeyZeroesTheKeyBeforeAndRemovesIt(t *testing.T) {
 		t.Errorf("%v, %d in the keychain", err, len(k.chain.items))
 	}
 	k.keychain = k.chain
-	if err := k.open(t.Context(), 0, secret.Value{}); err != nil || len(k.chain.items) != 0 || !k.opens() {
+	if err := k.open(t.Context()); err != nil || len(k.chain.items) != 0 || !k.opens() {
 		t.Errorf("the next start: %v, %d in the keychain", err, len(k.chain.items))
 	}
 }

@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -248,7 +249,7 @@ func TestPassphrase_KnownAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprintf("%x", k.slice()); got != knownPassphraseKey {
+	if got := hex.EncodeToString(k.slice()); got != knownPassphraseKey {
 		t.Errorf("got %s", got)
 	}
 }
@@ -368,9 +369,9 @@ func TestKeyAndBox_AreNeverPrinted(t *testing.T) {
 	wrapping := hidden(t, k)
 	out := strings.ToLower(all.String())
 	for _, bytes := range [][]byte{[]byte(canary), wrapping} {
-		decimal := strings.Trim(fmt.Sprint(bytes[:8]), "[]")
+		decimal := strings.Trim(fmt.Sprintf("%d", bytes[:8]), "[]")
 		goText := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", bytes[:8]), "[]byte{"), "}")
-		for _, form := range []string{string(bytes), fmt.Sprintf("%x", bytes[:8]), decimal, goText, KeyOf([32]byte(bytes)).text()[:16]} {
+		for _, form := range []string{string(bytes), hex.EncodeToString(bytes[:8]), decimal, goText, KeyOf([32]byte(bytes)).text()[:16]} {
 			if strings.Contains(out, strings.ToLower(form)) {
 				t.Errorf("%q is in: %s", form, out)
 			}

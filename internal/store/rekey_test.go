@@ -165,16 +165,47 @@ func TestRekey_ADamagedBlobStaysAsItIsAndStopsNothing(t *testing.T) {
 	}
 }
 
+// A reader may have rows of before the change in hand, or of after it, when it takes the Box.
+func TestRekey_RowsReadBeforeItOpenAfterIt(t *testing.T) {
+	f, srv := sealedEverywhere(t)
+	var stored []sealedValue
+	err := f.read(bg, func(ctx context.Context, t *tx) (err error) {
+		stored, err = readSealed(ctx, t, srv.ID)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Rekey(bg, boxOf(t, 2), keyPlace(2)); err != nil {
+		t.Fatal(err)
+	}
+	if vs, err := f.openSealed(&srv, stored); err != nil || len(vs) != 2 {
+		t.Errorf("%v, %v", vs, err)
+	}
+}
+
 // Who reads or writes while the key changes notices nothing, and what is written is sealed with the new key.
 func TestRekey_ReadersAndWritersMeanwhileGoOn(t *testing.T) {
 	f := newStore(t)
 	srv := f.server(f.home(), "gh", value("env", "TOKEN", "one"))
 	ctx, stop := context.WithCancel(bg)
 	var tasks sync.WaitGroup
+	// reading is read-locked by each read: one that lasts through two changes may fail, as no real one does.
+	var reading sync.RWMutex
+	read := func() ([]Value, error) {
+		reading.RLock()
+		defer reading.RUnlock()
+		return f.Values(bg, srv.ID)
+	}
+	// earlier waits until the reads that have begun are over.
+	earlier := func() {
+		reading.Lock()
+		defer reading.Unlock()
+	}
 	for range 3 {
 		tasks.Go(func() {
 			for ctx.Err() == nil {
-				if vs, err := f.Values(bg, srv.ID); err != nil || len(vs) == 0 || vs[0].Reveal() != "one" {
+				if vs, err := read(); err != nil || len(vs) == 0 || vs[0].Reveal() != "one" {
 					t.Errorf("%v, %v", vs, err)
 					return
 				}
@@ -192,11 +223,12 @@ func TestRekey_ReadersAndWritersMeanwhileGoOn(t *testing.T) {
 			written["env "+name+" true"] = "more"
 		}
 	})
-	const last = 12
+	const last = 50
 	for version := 2; version <= last; version++ {
 		if err := f.Rekey(bg, boxOf(t, version), keyPlace(version)); err != nil {
 			t.Error(err)
 		}
+		earlier()
 	}
 	stop()
 	tasks.Wait()
