@@ -44,9 +44,10 @@ var arrows = map[string][]string{
 	"internal/admin/api":   {"internal/mcpmux"},
 	"internal/adminclient": {"internal/mcpmux", "internal/admin/api"},
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},
-	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "cmd/mcpmux", "e2e", "bench"},
+	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "internal/keyringtest", "cmd/mcpmux", "e2e", "bench"},
 	"internal/archtest":    {},
 	"web":                  {}, // the dashboard's page
+	"internal/keyringtest": {},
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
 	"e2e":                  {}, // drives the built binary, and knows nothing of its inside
 	"bench":                {}, // likewise
@@ -59,7 +60,7 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":                 {"internal/cli"},
 	"github.com/spf13/pflag":                 {"internal/cli"},
 	"github.com/zalando/go-keyring":          {"internal/secret"},
-	"github.com/godbus/dbus/v5":              {"internal/secret"},
+	"github.com/godbus/dbus/v5":              {"internal/secret", "internal/keyringtest"},
 	"github.com/gofrs/flock":                 {"internal/daemon"},
 	"github.com/google/uuid":                 {"internal/store"},
 	"github.com/cenkalti/backoff/v5":         {"internal/supervisor"},
