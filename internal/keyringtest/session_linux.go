@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,7 +19,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// RequireVariable, set to "require", makes tests fail where the programs of a Secret Service are missing.
+// RequireVariable set to "require", makes tests fail where the programs of a Secret Service are missing.
 const RequireVariable = "MCPMUX_TEST_KEYRING"
 
 // limit is how long a session may take to begin or to end. It takes some tens of milliseconds; machines
@@ -27,7 +28,7 @@ const limit = 30 * time.Second
 
 // Require ends the test where the programs that make a Secret Service are not installed: it is left out, or
 // fails where MCPMUX_TEST_KEYRING=require.
-func Require(t testing.TB) {
+func Require(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"dbus-run-session", "dbus-daemon", "gnome-keyring-daemon"} {
 		if _, err := exec.LookPath(name); err == nil {
@@ -57,7 +58,7 @@ type Session struct {
 	Address string   // of the bus
 	Env     []string // of programs in the session; nothing in it is of the user who runs the test
 
-	t       testing.TB
+	t       *testing.T
 	cmd     *exec.Cmd
 	hold    io.Closer // the session lasts until this is closed
 	ended   chan struct{}
@@ -89,7 +90,7 @@ const bareBus = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Confi
 <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
 
 // Start begins a session, which ends with the test at the latest.
-func Start(t testing.TB, o Options) *Session {
+func Start(t *testing.T, o Options) *Session {
 	t.Helper()
 	Require(t)
 	if o.Home == "" {
@@ -115,9 +116,9 @@ func Start(t testing.TB, o Options) *Session {
 
 // shortDir is a folder with a short path: a socket's has at most 107 bytes (unix(7)), and the path of
 // t.TempDir holds the name of the test.
-func shortDir(t testing.TB) string {
+func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "kr")
+	dir, err := os.MkdirTemp("", "kr") //nolint:usetesting // its path is too long, see above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +132,10 @@ func shortDir(t testing.TB) string {
 
 // environment has neither a display, where somebody could be asked, nor the bus of the user.
 func environment(home, run string) []string {
-	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + filepath.Join(home, "data"), "XDG_CONFIG_HOME=" + filepath.Join(home, "config"),
-		"XDG_CACHE_HOME=" + filepath.Join(home, "cache"), "XDG_RUNTIME_DIR=" + run, "LC_ALL=C"}
+	env := []string{
+		"HOME=" + home, "XDG_DATA_HOME=" + filepath.Join(home, "data"), "XDG_CONFIG_HOME=" + filepath.Join(home, "config"),
+		"XDG_CACHE_HOME=" + filepath.Join(home, "cache"), "XDG_RUNTIME_DIR=" + run, "LC_ALL=C",
+	}
 	for _, name := range []string{"PATH", "TMPDIR"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
@@ -150,7 +153,7 @@ func (s *Session) launch(args []string, password string) {
 		s.t.Fatal(err)
 	}
 	s.cmd = exec.Command("dbus-run-session", args...) //nolint:noctx // It ends when its input does.
-	s.cmd.Env = append(s.Env[:len(s.Env):len(s.Env)], "KEYRING_PASSWORD="+password)
+	s.cmd.Env = append(slices.Clip(s.Env), "KEYRING_PASSWORD="+password)
 	s.cmd.Stderr, s.cmd.ExtraFiles = s.log, []*os.File{held}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	hold, err := s.cmd.StdinPipe()

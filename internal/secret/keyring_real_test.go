@@ -243,7 +243,6 @@ func absentKeychain(t *testing.T, env []string, sealed bool) {
 }
 
 func TestRealKeyring_PromptThatNobodyAnswersIsLockedAfterTheLimit(t *testing.T) {
-	t.Parallel() // It waits.
 	eachSealed(t, func(t *testing.T, sealed bool) {
 		s, dir := keyringtest.Start(t, keyringtest.Options{Bare: true}), t.TempDir()
 		deaf := keyringtest.Deafen(s)
