@@ -1,0 +1,136 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mcpmux/mcpmux/internal/keyringtest"
+	"github.com/mcpmux/mcpmux/internal/mcptest"
+)
+
+// keychainService is what the master key is stored for in a keyring (docs/architecture.md).
+const keychainService = "mcpmux"
+
+// inSession are the options of a daemon in a session with a keyring, without a key file.
+func inSession(dir string, s *keyringtest.Session) Options {
+	return Options{Dir: dir, Env: append(slices.Clip(s.Env), "MCPMUX_MASTER_KEY_FILE=")}
+}
+
+// secrets is what `mcpmux status` says of the master key.
+func (d *Daemon) secrets() (source string, locked bool, warning string) {
+	d.t.Helper()
+	var status struct {
+		Secrets struct{ Source, State, Warning, Reason string }
+	}
+	d.JSON(&status, "status")
+	s := status.Secrets
+	return s.Source, s.Source == "locked" || s.State == "locked", s.Warning + s.Reason
+}
+
+// leave stops the daemon and ends the session that it was in.
+func (d *Daemon) leave(s *keyringtest.Session) {
+	d.t.Helper()
+	if err := d.Stop(); err != nil {
+		d.t.Errorf("the daemon did not end well: %v", err)
+	}
+	s.End()
+}
+
+// keychainWorld is what the sessions of one test share: a data folder, its client, and a server without a secret.
+type keychainWorld struct {
+	t        *testing.T
+	dir, key string
+}
+
+// unlocked starts a daemon whose keyring is the right one, and checks that the secret is there.
+func (w *keychainWorld) unlocked(home string) {
+	w.t.Helper()
+	s := keyringtest.Start(w.t, keyringtest.Options{Home: home, Password: "right"})
+	d := Start(w.t, inSession(w.dir, s))
+	if source, locked, warning := d.secrets(); source != "keychain" || locked || warning != "" {
+		w.t.Errorf("secrets: source %q, locked %t, warning %q", source, locked, warning)
+	}
+	d.AwaitServer("sealed", "connected")
+	if got := d.Session(w.key).CallText("sealed_env", `{"name":"WHO"}`); got != "one" {
+		w.t.Errorf("the sealed value is %q", got)
+	}
+	d.leave(s)
+}
+
+// locked starts a daemon whose keyring does not give the key, and checks what goes on without it.
+func (w *keychainWorld) locked(o keyringtest.Options, items int, why string) {
+	w.t.Helper()
+	s := keyringtest.Start(w.t, o)
+	d := Start(w.t, inSession(w.dir, s))
+	if _, locked, warning := d.secrets(); !locked || !strings.Contains(warning, why) {
+		w.t.Errorf("secrets: locked %t, %q; want to hear of %q", locked, warning, why)
+	}
+	d.AwaitServer("plain", "connected")
+	m := d.Session(w.key)
+	m.Call("plain_echo", `{}`).Result(w.t)
+	if r := m.Call("sealed_env", `{"name":"WHO"}`); r.Last(w.t).Error == nil && !strings.Contains(string(r.Body), `"isError":true`) {
+		w.t.Errorf("a server whose secret is locked answered: %s", r.Body)
+	}
+	if st := d.serverStatus("sealed"); st.State == "connected" || !strings.Contains(st.Reason, "locked") {
+		w.t.Errorf("the server that needs a secret: state %s, reason %q", st.State, st.Reason)
+	}
+	if status, body := d.Admin("PATCH", "/servers/sealed", `{"put":[{"kind":"env","name":"WHO","secret":true,"value":"two"}]}`); status != 503 || !strings.Contains(body, "locked") {
+		w.t.Errorf("a secret was stored without a key: status %d, %s", status, body)
+	}
+	if n := s.Items(keychainService); n != items {
+		w.t.Errorf("the keyring has %d keys, want %d", n, items)
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "master.key")); err == nil {
+		w.t.Error("a key file was made")
+	}
+	d.leave(s)
+}
+
+// TestKeychain_KeepsTheKeyFromSessionToSession walks one installation through sessions with the right keyring
+// and with wrong ones.
+func TestKeychain_KeepsTheKeyFromSessionToSession(t *testing.T) {
+	t.Parallel()
+	s := keyringtest.Start(t, keyringtest.Options{Password: "right"})
+	w := &keychainWorld{t: t, dir: filepath.Join(shortTempDir(t), "data")}
+	d := Start(t, inSession(w.dir, s))
+	d.AddScripted("plain", mcptest.Script{})
+	d.AddServer("sealed", process(t, mcptest.Script{}, "--secret", "WHO=one")...)
+	w.key = d.NewClient("e2e")
+	if n := s.Items(keychainService); n != 1 {
+		t.Errorf("the keyring has %d keys", n)
+	}
+	d.leave(s)
+
+	w.unlocked(s.Home)
+	w.locked(keyringtest.Options{Home: s.Home, Password: "wrong"}, 1, "locked")
+	w.locked(keyringtest.Options{Password: "right"}, 0, "not found") // The keyring of another person.
+	w.unlocked(s.Home)
+}
+
+// An installation that never had a keyring to ask does not take a locked one for none.
+func TestKeychain_LockedAtTheFirstStartMakesNoKey(t *testing.T) {
+	t.Parallel()
+	s := keyringtest.Start(t, keyringtest.Options{})
+	s.Lock()
+	d := Start(t, inSession(filepath.Join(shortTempDir(t), "data"), s))
+	if _, locked, warning := d.secrets(); !locked {
+		t.Errorf("secrets are not locked: %q", warning)
+	}
+	d.AddScripted("plain", mcptest.Script{})
+	m := d.Session(d.NewClient("e2e"))
+	m.Call("plain_echo", `{}`).Result(t)
+	if _, text, code := d.TryCLI(append([]string{"server", "add", "sealed"}, process(t, mcptest.Script{}, "--secret", "WHO=one")...)...); code == 0 || !strings.Contains(text, "locked") {
+		t.Errorf("a secret was stored without a key: exit code %d, %s", code, text)
+	}
+	if n := s.Items(keychainService); n != 0 {
+		t.Errorf("the keyring has %d keys", n)
+	}
+	if _, err := os.Stat(filepath.Join(d.Dir, "master.key")); err == nil {
+		t.Error("a key file was made")
+	}
+}
