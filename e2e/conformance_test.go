@@ -196,31 +196,38 @@ func (s scenario) String() string {
 	return fmt.Sprintf("%-50s %2d passed %2d failed  %s", s.name, s.passed, s.failed, verdict)
 }
 
-// runSuite runs the scenarios of a revision and reads the summary.
+// runSuite runs the scenarios of a revision against a server and reads the summary.
 func runSuite(t *testing.T, address string, suite []string) []scenario {
 	t.Helper()
+	return runRole(t, "server-", nil, append([]string{"server", "--url", address}, suite...)...)
+}
+
+// runRole runs the suite in one role. Its results are in folders that begin with prefix and the scenario's name.
+func runRole(t *testing.T, prefix string, env []string, role ...string) []scenario {
+	t.Helper()
 	results := t.TempDir()
-	args := append([]string{fixture(t, "@modelcontextprotocol/conformance/dist/index.js"), "server", "--url", address, "--output-dir", results}, suite...)
-	cmd := exec.CommandContext(t.Context(), node(t), args...)
+	args := append([]string{fixture(t, "@modelcontextprotocol/conformance/dist/index.js")}, role...)
+	cmd := exec.CommandContext(t.Context(), node(t), append(args, "--output-dir", results)...)
+	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
 		t.Fatal(err)
 	}
-	_, summary, ok := bytes.Cut(out, []byte("=== SUMMARY ==="))
+	_, summary, ok := bytes.Cut(out, []byte(" SUMMARY ==="))
 	if !ok {
 		t.Fatalf("the suite told no summary (%v):\n%s", err, out)
 	}
 	all := readSummary(string(summary))
 	for i := range all {
-		all[i].why = failedChecks(t, results, all[i].name)
+		all[i].why = failedChecks(t, filepath.Join(results, prefix+all[i].name))
 	}
 	return all
 }
 
 // Lines of the summary: how a scenario went, and, below that, which of them do not count.
 var (
-	summaryLine  = regexp.MustCompile(`^([✓✗]) ([a-z0-9-]+): (\d+) passed, (\d+) failed`)
-	unscoredLine = regexp.MustCompile(`^  [✓✗] ([a-z0-9-]+) \(`)
+	summaryLine  = regexp.MustCompile(`^([✓✗]) ([a-z0-9/_-]+): (\d+) passed, (\d+) failed`)
+	unscoredLine = regexp.MustCompile(`^  [✓✗] ([a-z0-9/_-]+) \(`)
 )
 
 func readSummary(text string) []scenario {
@@ -241,9 +248,9 @@ func readSummary(text string) []scenario {
 }
 
 // failedChecks is what the suite wrote of the checks of a scenario that did not succeed.
-func failedChecks(t *testing.T, results, name string) string {
+func failedChecks(t *testing.T, folder string) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(results, "server-"+name+"-2*", "checks.json"))
+	files, err := filepath.Glob(filepath.Join(folder+"-2*", "checks.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

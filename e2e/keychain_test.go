@@ -21,17 +21,6 @@ func inSession(dir string, s *keyringtest.Session) Options {
 	return Options{Dir: dir, Env: append(slices.Clip(s.Env), "MCPMUX_MASTER_KEY_FILE=")}
 }
 
-// secrets is what `mcpmux status` says of the master key.
-func (d *Daemon) secrets() (source string, locked bool, warning string) {
-	d.t.Helper()
-	var status struct {
-		Secrets struct{ Source, State, Warning, Reason string }
-	}
-	d.JSON(&status, "status")
-	s := status.Secrets
-	return s.Source, s.Source == "locked" || s.State == "locked", s.Warning + s.Reason
-}
-
 // leave stops the daemon and ends the session that it was in.
 func (d *Daemon) leave(s *keyringtest.Session) {
 	d.t.Helper()
@@ -52,8 +41,10 @@ func (w *keychainWorld) unlocked(home string) {
 	w.t.Helper()
 	s := keyringtest.Start(w.t, keyringtest.Options{Home: home, Password: "right"})
 	d := Start(w.t, inSession(w.dir, s))
-	if source, locked, warning := d.secrets(); source != "keychain" || locked || warning != "" {
-		w.t.Errorf("secrets: source %q, locked %t, warning %q", source, locked, warning)
+	var status struct{ Secrets secretsStatus }
+	d.JSON(&status, "status")
+	if got := status.Secrets; got.Source != "keychain" || got.State != "unlocked" || got.Warning != "" {
+		w.t.Errorf("secrets: %+v", got)
 	}
 	d.AwaitServer("sealed", "connected")
 	if got := d.Session(w.key).CallText("sealed_env", `{"name":"WHO"}`); got != "one" {
@@ -67,8 +58,8 @@ func (w *keychainWorld) locked(o keyringtest.Options, items int, why string) {
 	w.t.Helper()
 	s := keyringtest.Start(w.t, o)
 	d := Start(w.t, inSession(w.dir, s))
-	if _, locked, warning := d.secrets(); !locked || !strings.Contains(warning, why) {
-		w.t.Errorf("secrets: locked %t, %q; want to hear of %q", locked, warning, why)
+	if got := d.secrets(); got.State != "locked" || !strings.Contains(got.Reason, why) {
+		w.t.Errorf("secrets: %+v; want to hear of %q", got, why)
 	}
 	d.AwaitServer("plain", "connected")
 	m := d.Session(w.key)
@@ -118,8 +109,8 @@ func TestKeychain_LockedAtTheFirstStartMakesNoKey(t *testing.T) {
 	s := keyringtest.Start(t, keyringtest.Options{})
 	s.Lock()
 	d := Start(t, inSession(filepath.Join(shortTempDir(t), "data"), s))
-	if _, locked, warning := d.secrets(); !locked {
-		t.Errorf("secrets are not locked: %q", warning)
+	if got := d.secrets(); got.State != "locked" {
+		t.Errorf("secrets: %+v", got)
 	}
 	d.AddScripted("plain", mcptest.Script{})
 	m := d.Session(d.NewClient("e2e"))

@@ -35,11 +35,24 @@ type Gateway interface {
 	Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error)
 }
 
+// Logins logs in to Servers. Its errors are for people.
+type Logins interface {
+	Begin(ctx context.Context, id mcpmux.ServerID, n api.NewLogin) (api.Login, error)
+	// Paste ends a login by the address that a browser elsewhere was sent to.
+	Paste(ctx context.Context, id mcpmux.ServerID, address string) error
+	// Progress is how the login goes that was begun last, once it does not wait any more or ctx ends.
+	Progress(ctx context.Context, id mcpmux.ServerID) api.LoginProgress
+	// Logout answers the revision.
+	Logout(ctx context.Context, id mcpmux.ServerID) (int64, error)
+}
+
 // Config is what an Admin needs. Log, Wait and Now may be nil.
 type Config struct {
 	Store   *store.Store
 	Servers Servers
 	Gateway Gateway
+	Logins  Logins
+	Secrets Secrets
 	// Wait returns once the revision is applied to everything that runs.
 	Wait func(ctx context.Context, revision int64) error
 	// NewKey makes an access key: the key itself, and what is kept of it.
@@ -70,8 +83,8 @@ type Admin struct {
 
 // New makes an Admin.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Store == nil || cfg.Servers == nil || cfg.Gateway == nil || cfg.NewKey == nil || cfg.Process == nil {
-		return nil, errors.New("admin: Store, Servers, Gateway, NewKey and Process are required")
+	if cfg.Store == nil || cfg.Servers == nil || cfg.Gateway == nil || cfg.Logins == nil || cfg.Secrets == nil || cfg.NewKey == nil || cfg.Process == nil {
+		return nil, errors.New("admin: Store, Servers, Gateway, Logins, Secrets, NewKey and Process are required")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

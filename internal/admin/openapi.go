@@ -19,7 +19,9 @@ type object = map[string]any
 var words = map[reflect.Type][]string{
 	reflect.TypeFor[mcpmux.Mode]():        {"follow", "locked", "ask"},
 	reflect.TypeFor[mcpmux.Transport]():   {"stdio", "http", "sse"},
-	reflect.TypeFor[mcpmux.ValueKind]():   {"env", "header", "input"},
+	reflect.TypeFor[mcpmux.ValueKind]():   {"env", "header", "input", "login"},
+	reflect.TypeFor[mcpmux.LoginGrant]():  {"authorization_code", "device_code", "client_credentials"},
+	reflect.TypeFor[mcpmux.AuthMethod]():  {"none", "client_secret_basic", "client_secret_post", "private_key_jwt"},
 	reflect.TypeFor[mcpmux.FeatureKind](): {"tool", "prompt", "resource", "template"},
 	reflect.TypeFor[mcpmux.SetKind]():     {"all", "default", "server_all", "custom"},
 	reflect.TypeFor[mcpmux.ServerState](): {"disabled", "connecting", "connected", "idle", "login_required", "error", "stopped"},

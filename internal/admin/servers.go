@@ -107,7 +107,7 @@ func (a *Admin) createServer(r *http.Request, body api.NewServer) (api.Server, e
 		Space: sp.ID, Alias: body.Alias, Definition: body.Definition, Values: sealable(body.Values),
 		Enabled: body.Enabled == nil || *body.Enabled, Prefix: body.Prefix,
 		IdleTimeout: body.IdleTimeout, CallTimeout: body.CallTimeout, EverySpace: body.EverySpace,
-		Isolation: body.Isolation, Era: body.Era, MaxProcesses: body.MaxProcesses, Roots: body.Roots,
+		Isolation: body.Isolation, Era: body.Era, MaxProcesses: body.MaxProcesses, Roots: body.Roots, Login: orDefault(body.Login),
 	})
 	return a.serverAfter(r, srv.ID, rev, err)
 }
@@ -147,6 +147,9 @@ func (a *Admin) patchServer(r *http.Request, body api.ServerPatch) (api.Server, 
 	if err := patchSharing(&patch, body); err != nil {
 		return api.Server{}, err
 	}
+	if patch.Login, err = orZero[mcpmux.LoginConfig](body.Login, "login", "an object that says how to log in, or null for what the server says"); err != nil {
+		return api.Server{}, err
+	}
 	rev, err := a.cfg.Store.UpdateServer(r.Context(), srv.ID, patch)
 	return a.serverAfter(r, srv.ID, rev, err)
 }
@@ -164,6 +167,13 @@ func patchSharing(patch *store.ServerPatch, body api.ServerPatch) (err error) {
 	}
 	patch.Roots, err = orZero[[]string](body.Roots, "roots", "an array of file:// URIs, or null for none")
 	return err
+}
+
+func orDefault[T any](v *T) T {
+	if v == nil {
+		return *new(T)
+	}
+	return *v
 }
 
 // orZero reads a member for which null means the zero value; one that was not given is nil.
@@ -229,22 +239,6 @@ func (a *Admin) restartServer(r *http.Request) (api.Server, error) {
 	}
 	return a.serverResource(st, srv), nil
 }
-
-// loginServer says what to do about a Server that wants a login.
-func (a *Admin) loginServer(r *http.Request) (api.Login, error) {
-	_, srv, err := a.server(r)
-	if err != nil {
-		return api.Login{}, err
-	}
-	if a.cfg.Servers.Status(srv.ID).State == mcpmux.StateLoginRequired {
-		return api.Login{}, mcpmux.Errorf(mcpmux.CodeUnavailable,
-			"this version cannot log in to %q in a browser; add the server again with --header 'Authorization: Bearer ${input:TOKEN}' --secret TOKEN", srv.Alias)
-	}
-	return api.Login{}, nil
-}
-
-// logoutServer has nothing to forget: there are no logins by browser.
-func (a *Admin) logoutServer(r *http.Request) (api.Server, error) { return a.showServer(r) }
 
 func (a *Admin) listFeatures(r *http.Request) ([]api.Feature, error) {
 	st, srv, err := a.server(r)

@@ -18,7 +18,7 @@ func (a *Admin) status(r *http.Request) (api.Status, error) {
 	out := api.Status{
 		Gateway: api.GatewayStopped, RegisteredClients: len(st.Clients), Servers: len(st.Servers), Spaces: len(st.Spaces),
 		GatewayAddr: a.cfg.Gateway.Addr(), DashboardAddr: p.DashboardAddr, Version: p.Version, PID: p.PID, StartedAt: p.StartedAt,
-		Secrets: p.Secrets, Warnings: []string{}, Questions: questions(st), Ready: p.Ready, ReadyReason: p.ReadyReason, Sessions: p.Sessions,
+		Secrets: a.cfg.Secrets.Status(r.Context()), Warnings: []string{}, Questions: questions(st), Ready: p.Ready, ReadyReason: p.ReadyReason, Sessions: p.Sessions,
 		Statements: a.cfg.Store.Statements(), Revision: st.Revision,
 	}
 	if a.cfg.Gateway.Running() {
@@ -31,8 +31,10 @@ func (a *Admin) status(r *http.Request) (api.Status, error) {
 	if sp, err := findSpace(st, ""); err == nil {
 		out.ActiveSpace = sp.Name
 	}
-	if p.Secrets.Warning != "" {
-		out.Warnings = append(out.Warnings, p.Secrets.Warning)
+	for _, text := range []string{out.Secrets.Warning, out.Secrets.Reason} {
+		if text != "" {
+			out.Warnings = append(out.Warnings, text)
+		}
 	}
 	a.countServers(st, &out)
 	for _, c := range st.Clients {
@@ -105,9 +107,10 @@ func (a *Admin) doctor(r *http.Request) (api.Doctor, error) {
 	}
 	p := a.cfg.Process()
 	check("database", true, "it can be read ("+p.DataDir+")", "")
-	check("secrets", p.Secrets.Source != "locked", "the master key is in: "+p.Secrets.Source, p.Secrets.Warning)
-	if p.Secrets.Source != "locked" && p.Secrets.Warning != "" {
-		check("secrets warning", true, p.Secrets.Warning, "") // it works, and is told for as long as it lasts
+	s := a.cfg.Secrets.Status(r.Context())
+	check("secrets", s.State != SecretsLocked, "the master key is in: "+s.Source, s.Reason+"; `mcpmux secrets unlock` tries again")
+	if s.State != SecretsLocked && s.Warning != "" {
+		check("secrets warning", true, s.Warning, "") // it works, and is told for as long as it lasts
 	}
 	check("gateway", a.cfg.Gateway.Running(), "it listens on "+a.cfg.Gateway.Addr(), "it is stopped; start it with `mcpmux gateway start`")
 	for i := range st.Servers {

@@ -47,13 +47,13 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, store: st, front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
 	w.admin, err = New(Config{
-		Store: st, Servers: servers{}, Gateway: w.front, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
+		Store: st, Servers: servers{}, Gateway: w.front, Logins: played{}, Secrets: playedKey{}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
 		NewKey: func() (string, string, [32]byte) {
 			key := "mm_key_" + rand.Text()
 			return key, key[:11], sha256.Sum256([]byte(key))
 		},
 		Process: func() api.Process {
-			return api.Process{Version: "1", DashboardAddr: "localhost:45819", Secrets: api.Secrets{Source: "keychain"}, Ready: true}
+			return api.Process{Version: "1", DashboardAddr: "localhost:45819", Ready: true}
 		},
 		Wait: func(ctx context.Context, _ int64) error {
 			state, err := st.Load(ctx)

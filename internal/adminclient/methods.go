@@ -88,9 +88,24 @@ func (c *Client) DoServer(ctx context.Context, space, alias, verb string) (api.S
 	return post[api.Server](ctx, c, space, nil, "servers", alias, verb)
 }
 
-// LoginServer starts a login; its user finishes it in a browser.
-func (c *Client) LoginServer(ctx context.Context, space, alias string) (api.Login, error) {
-	return post[api.Login](ctx, c, space, nil, "servers", alias, "login")
+// LoginServer begins a login, which its user ends.
+func (c *Client) LoginServer(ctx context.Context, space, alias string, n api.NewLogin) (api.Login, error) {
+	return post[api.Login](ctx, c, space, n, "servers", alias, "login")
+}
+
+// LoginProgress waits up to a minute for the end of the login that was begun last.
+func (c *Client) LoginProgress(ctx context.Context, space, alias string) (api.LoginProgress, error) {
+	query := inSpace(space)
+	if query == nil {
+		query = map[string]string{}
+	}
+	query["wait"] = "1"
+	return get[api.LoginProgress](ctx, c, query, "servers", alias, "login")
+}
+
+// EndLogin ends a login by the address that a browser elsewhere was sent to.
+func (c *Client) EndLogin(ctx context.Context, space, alias, redirect string) (api.Server, error) {
+	return post[api.Server](ctx, c, space, api.LoginRedirect{URL: redirect}, "servers", alias, "login", "redirect")
 }
 
 // DeleteServer removes a Server with its values.
@@ -236,6 +251,26 @@ func (c *Client) Call(ctx context.Context, client, name string, arguments json.R
 // Tools lists the tools that a Client sees, or for "" those of the active Space.
 func (c *Client) Tools(ctx context.Context, client string) ([]api.Tool, error) {
 	return get[[]api.Tool](ctx, c, map[string]string{"client": client}, "tools")
+}
+
+// Secrets says where the master key is and whether stored values are open.
+func (c *Client) Secrets(ctx context.Context) (api.Secrets, error) {
+	return get[api.Secrets](ctx, c, nil, "secrets")
+}
+
+// LockSecrets makes the daemon forget the master key.
+func (c *Client) LockSecrets(ctx context.Context) (api.Secrets, error) {
+	return post[api.Secrets](ctx, c, "", nil, "secrets", "lock")
+}
+
+// UnlockSecrets makes the daemon look for the master key again, with a passphrase where it is made of one.
+func (c *Client) UnlockSecrets(ctx context.Context, passphrase string) (api.Secrets, error) {
+	return post[api.Secrets](ctx, c, "", api.Unlock{Passphrase: passphrase}, "secrets", "unlock")
+}
+
+// RekeySecrets replaces the master key by a new one in a place.
+func (c *Client) RekeySecrets(ctx context.Context, to, passphrase string) (api.Secrets, error) {
+	return post[api.Secrets](ctx, c, "", api.Rekey{To: to, Passphrase: passphrase}, "secrets", "rekey")
 }
 
 // Settings lists the settings.

@@ -38,18 +38,21 @@ var arrows = map[string][]string{
 	"internal/supervisor":  {"internal/mcpmux", "internal/backend", "internal/pool", "internal/wire"},
 	"internal/gateway":     {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/catalog", "internal/backend", "internal/pool"},
 	"internal/authserver":  {"internal/mcpmux"},
+	"internal/authclient":  {"internal/mcpmux", "internal/secret", "internal/store"},
 	"internal/guard":       {"internal/mcpmux"},
 	"internal/demo":        {"internal/wire", "internal/protocol"},
 	"internal/admin":       {"internal/mcpmux", "internal/secret", "internal/store", "internal/catalog", "internal/admin/api"},
 	"internal/admin/api":   {"internal/mcpmux"},
 	"internal/adminclient": {"internal/mcpmux", "internal/admin/api"},
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},
-	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "internal/keyringtest", "cmd/mcpmux", "e2e", "bench"},
+	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "internal/oauthtest", "internal/keyringtest", "cmd/mcpmux", "e2e", "bench"},
 	"internal/archtest":    {},
 	"web":                  {}, // the dashboard's page
 	"internal/keyringtest": {},
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
+	"internal/oauthtest":   {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/mcptest"},
 	"e2e":                  {}, // drives the built binary, and knows nothing of its inside
+	"e2e/clientdriver":     {}, // likewise
 	"bench":                {}, // likewise
 }
 
@@ -67,7 +70,9 @@ var homes = map[string][]string{
 	"gopkg.in/natefinch/lumberjack.v2":       {"internal/supervisor"},
 	"github.com/yosida95/uritemplate/v3":     {"internal/catalog"},
 	"golang.org/x/sys":                       {"internal/guard", "internal/backend"},
-	"github.com/modelcontextprotocol/go-sdk": {"internal/mcptest", "e2e"},
+	"golang.org/x/crypto":                    {"internal/secret"},
+	"golang.org/x/oauth2":                    {"internal/authclient"},
+	"github.com/modelcontextprotocol/go-sdk": {"internal/authclient", "internal/mcptest", "e2e"},
 }
 
 // testHomes are the modules that tests of every package may import.

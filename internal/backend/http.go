@@ -3,6 +3,7 @@ package backend
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"maps"
@@ -210,7 +211,10 @@ func (h *httpConn) status(resp *http.Response) error {
 	case code == http.StatusOK:
 		return nil
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return &LoginRequiredError{Status: code, Challenge: resp.Header.Get("Www-Authenticate")}
+		return &LoginRequiredError{
+			Status: code, Challenge: strings.Join(resp.Header.Values("Www-Authenticate"), ", "),
+			Used: sha256.Sum256([]byte(h.mien.Load().header.Get("Authorization"))),
+		}
 	case code == http.StatusNotFound && h.session() != "":
 		err := &ClosedError{Reason: "the server has ended our session"}
 		h.c.lost(err)

@@ -30,7 +30,7 @@ func newLines(src io.Reader) *lines {
 // secret asks for the value of name on prompt and reads it from the next line, without echo where standard
 // input is a terminal.
 func (l *lines) secret(ctx context.Context, prompt io.Writer, name string) (string, error) {
-	if file, ok := l.src.(*os.File); ok && isTerminal(file) {
+	if file, ok := l.src.(*os.File); ok && l.terminal() {
 		fmt.Fprintf(prompt, "Value of %s (not shown): ", name)
 		defer fmt.Fprintln(prompt)
 		restore, err := silence(ctx, file)
@@ -47,6 +47,12 @@ func (l *lines) secret(ctx context.Context, prompt io.Writer, name string) (stri
 		return "", fmt.Errorf("the value of %s, read from standard input, is empty", name)
 	}
 	return line, nil
+}
+
+// terminal says whether a person types.
+func (l *lines) terminal() bool {
+	file, ok := l.src.(*os.File)
+	return ok && isTerminal(file)
 }
 
 // next is the next line without its end. It gives up when ctx does; the read goes on in the background

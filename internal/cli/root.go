@@ -28,7 +28,7 @@ func newRoot(a *app) *cobra.Command {
 		a.serveCommand(), a.demoServerCommand(),
 		a.statusCommand(), a.doctorCommand(), a.versionCommand(),
 		a.gatewayCommand(), a.dashboardCommand(),
-		a.serverCommand(), a.spaceCommand(), a.featureSetCommand(), a.clientCommand(), a.elicitationCommand(),
+		a.serverCommand(), a.spaceCommand(), a.featureSetCommand(), a.clientCommand(), a.elicitationCommand(), a.secretsCommand(),
 		a.callCommand(), a.toolsCommand(),
 		a.settingsCommand(), a.auditCommand(),
 	)

@@ -24,8 +24,8 @@ func (a *app) serverCommand() *cobra.Command {
 		a.serverOne("disable", "switch a server off; its connections close", a.serverDo("disable", "switched off %s")),
 		a.serverOne("restart", "close a server's connections and connect again", a.serverDo("restart", "%s connects again")),
 		a.serverOne("remove", "remove a server and its secrets", a.serverRemove),
-		a.serverOne("login", "log in to a server that asks for it", a.serverLogin),
-		a.serverOne("logout", "forget the login to a server", a.serverDo("logout", "forgot the login to %s")),
+		a.serverLoginCommand(),
+		a.serverOne("logout", "log out of a server: revoke and forget what its login gave", a.serverDo("logout", "logged out of %s")),
 		a.serverLogsCommand(),
 		a.serverOne("features", "list what a server offers: tools, prompts, resources and templates", a.serverFeatures),
 	)

@@ -18,6 +18,8 @@ import (
 // serverFlags are the flags of `server add`.
 type serverFlags struct {
 	tuning
+	login loginFlags
+
 	space, cwd, transport string
 	disabled, everySpace  bool
 	values                []valueArg
@@ -34,7 +36,8 @@ func (a *app) serverAddCommand() *cobra.Command {
 	f.StringVar(&s.space, "space", "", "Space to add it to (default: the active one)")
 	f.Var(&valueFlag{kind: mcpmux.ValueEnv, list: &s.values}, "env", "environment variable of the command (repeatable)")
 	f.Var(&valueFlag{kind: mcpmux.ValueInput, secret: true, list: &s.values}, "secret",
-		"secret: environment variable of the command, and ${input:K} anywhere; K alone reads it from standard input, K=@FILE from a file (repeatable)")
+		"secret: environment variable of the command, and ${input:K} anywhere; K alone reads it from standard input, K=@FILE from a file; "+
+			"env:NAME, file:/PATH, keychain:SERVICE/ACCOUNT and op://VAULT/ITEM/FIELD name one that is kept elsewhere (repeatable)")
 	f.Var(&valueFlag{kind: mcpmux.ValueHeader, secret: true, list: &s.values}, "header",
 		"HTTP header of a URL; K alone and 'K: @FILE' as for --secret (repeatable)")
 	f.StringVar(&s.cwd, "cwd", "", "working folder of the command")
@@ -42,6 +45,7 @@ func (a *app) serverAddCommand() *cobra.Command {
 	f.BoolVar(&s.disabled, "disabled", false, "add it switched off")
 	f.BoolVar(&s.everySpace, "every-space", false, "add it to every other Space too, and to those made later, as a server of their own; where the alias is taken it is left out")
 	s.addFlags(f)
+	s.login.addFlags(f)
 	return cmd
 }
 
@@ -59,6 +63,10 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 		Alias: alias, Definition: def, EverySpace: s.everySpace,
 		Isolation: mcpmux.Isolation(s.isolation), Era: mcpmux.Era(s.era), MaxProcesses: s.maxProcesses, Roots: rootURIs(s.roots),
 	}
+	var login mcpmux.LoginConfig
+	if s.login.apply(cmd, &login) {
+		add.Login = &login
+	}
 	if s.disabled {
 		off := false
 		add.Enabled = &off
@@ -74,7 +82,7 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 		d := mcpmux.Duration(s.callTimeout)
 		add.CallTimeout = &d
 	}
-	if slices.ContainsFunc(s.values, func(v valueArg) bool { return v.ask }) {
+	if s.login.secret == "-" || slices.ContainsFunc(s.values, func(v valueArg) bool { return v.ask }) {
 		if _, err := c.Version(cmd.Context()); err != nil {
 			return err
 		}
@@ -86,6 +94,11 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 		}
 		add.Values = append(add.Values, api.Value{Kind: v.kind, Name: v.name, Secret: v.secret, Value: text})
 	}
+	secrets, err := s.login.values(cmd, a)
+	if err != nil {
+		return err
+	}
+	add.Values = append(add.Values, secrets...)
 	server, err := c.CreateServer(cmd.Context(), s.space, add)
 	where := fmt.Sprintf("the Space %q", server.SpaceName)
 	if s.everySpace {
@@ -157,6 +170,11 @@ func (s *serverFlags) check(cmd *cobra.Command, def mcpmux.Definition) error {
 	}
 	if err := s.checkTuning(cmd); err != nil {
 		return err
+	}
+	if isCommand {
+		if err := s.login.forbidden(cmd); err != nil {
+			return err
+		}
 	}
 	seen := map[string]bool{}
 	for _, v := range s.values {

@@ -86,28 +86,37 @@ func fileURI(path string) string {
 func (a *app) serverSetCommand() *cobra.Command {
 	var (
 		t        tuning
+		login    loginFlags
 		space    string
 		defaults []string
 	)
-	cmd := a.ask("set ALIAS [--isolation M] [--era E] [--max-processes N] [--root PATH]… [--idle-timeout D] [--call-timeout D] [--prefix P] [--default FLAG]… [--space S]",
+	cmd := a.ask("set ALIAS [--isolation M] [--era E] [--max-processes N] [--root PATH]… [--idle-timeout D] [--call-timeout D] [--prefix P] [--default FLAG]… [LOGIN FLAGS] [--space S]",
 		"change how a server is connected and named; what is not given stays", takes("ALIAS"),
 		func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
-			patch, err := t.patch(cmd, defaults)
+			patch, given, err := t.patch(cmd, defaults)
 			if err != nil {
 				return err
+			}
+			err = login.patch(cmd, a, &patch, func() (api.Server, error) { return c.Server(cmd.Context(), space, args[0]) })
+			if err != nil {
+				return err
+			}
+			if !given && patch.Login == nil && len(patch.Put) == 0 {
+				return misused(cmd, "nothing to change: give one of --%s, --default, --%s", strings.Join(settable, ", --"), strings.Join(loginNames, ", --"))
 			}
 			server, err := c.PatchServer(cmd.Context(), space, args[0], patch)
 			return a.reply(server, err, says("changed %s; `mcpmux server show %s` shows it", args[0], args[0]))
 		})
 	t.addFlags(cmd.Flags())
+	login.addFlags(cmd.Flags())
 	cmd.Flags().StringArrayVar(&defaults, "default", nil, "put the default of this flag back: "+strings.Join(settable, ", ")+" (repeatable)")
 	return spaceFlag(cmd, &space)
 }
 
-// patch is what the flags change.
-func (t *tuning) patch(cmd *cobra.Command, defaults []string) (p api.ServerPatch, err error) {
+// patch is what the flags change, and whether any was given.
+func (t *tuning) patch(cmd *cobra.Command, defaults []string) (p api.ServerPatch, given bool, err error) {
 	if err := t.checkTuning(cmd); err != nil {
-		return p, err
+		return p, false, err
 	}
 	members := map[string]struct {
 		to    *json.RawMessage
@@ -121,29 +130,25 @@ func (t *tuning) patch(cmd *cobra.Command, defaults []string) (p api.ServerPatch
 		"max-processes": {&p.MaxProcesses, t.maxProcesses},
 		"root":          {&p.Roots, rootURIs(t.roots)},
 	}
-	given := false
 	for _, name := range settable {
 		if !cmd.Flags().Changed(name) {
 			continue
 		}
 		given = true
 		if *members[name].to, err = json.Marshal(members[name].value); err != nil {
-			return p, err
+			return p, given, err
 		}
 	}
 	for _, name := range defaults {
 		name = strings.TrimPrefix(name, "--")
 		if err := oneOf(cmd, "--default", name, settable...); err != nil {
-			return p, err
+			return p, given, err
 		}
 		if cmd.Flags().Changed(name) {
-			return p, misused(cmd, "--%s is given and put back", name)
+			return p, given, misused(cmd, "--%s is given and put back", name)
 		}
 		given = true
 		*members[name].to = json.RawMessage("null")
 	}
-	if !given {
-		return p, misused(cmd, "nothing to change: give one of --%s, --default", strings.Join(settable, ", --"))
-	}
-	return p, nil
+	return p, given, nil
 }

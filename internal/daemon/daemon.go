@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/mcpmux/mcpmux/internal/authclient"
 	"github.com/mcpmux/mcpmux/internal/authserver"
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/gateway"
@@ -43,23 +44,24 @@ const (
 
 // daemon is the running parts.
 type daemon struct {
-	opt     Options
-	log     *slog.Logger
-	level   *slog.LevelVar
-	store   *store.Store
-	key     secret.Source
-	keyErr  error // why values cannot be opened
-	verify  *authserver.Verifier
-	seen    *authserver.LastSeen
-	super   *supervisor.Supervisor
-	gateway *gateway.Gateway
-	front   *front
-	ledger  *ledger
-	follow  *follower
-	desk    *desk
-	state   atomic.Pointer[mcpmux.State] // the one applied last
-	begun   time.Time
-	demoKey string
+	opt      Options
+	log      *slog.Logger
+	level    *slog.LevelVar
+	store    *store.Store
+	keys     *keys
+	resolver secret.Resolver
+	verify   *authserver.Verifier
+	seen     *authserver.LastSeen
+	super    *supervisor.Supervisor
+	gateway  *gateway.Gateway
+	auth     *authclient.Engine
+	front    *front
+	ledger   *ledger
+	follow   *follower
+	desk     *desk
+	state    atomic.Pointer[mcpmux.State] // the one applied last
+	begun    time.Time
+	demoKey  string
 }
 
 // Run builds everything, runs it until ctx ends, and closes it in reverse order.
@@ -115,38 +117,14 @@ func (d *daemon) openStore(ctx context.Context) error {
 		return err
 	}
 	d.store = st
-	if err := d.unlock(ctx); err != nil {
+	d.keys = newKeys(st, d.opt, d.log)
+	switch err := d.keys.open(ctx, 0, secret.Value{}); {
+	case errors.Is(err, secret.ErrKeychainRequired):
 		return errors.Join(err, st.Close())
+	case err != nil:
+		d.log.Error("stored values are locked", "err", err)
 	}
 	return nil
-}
-
-func (d *daemon) unlock(ctx context.Context) error {
-	sealed, err := d.store.SealedExists(ctx)
-	if err != nil {
-		return err
-	}
-	key, err := secret.OpenKey(ctx, secret.KeyOptions{
-		DataDir: d.opt.DataDir, Install: d.store.Install(), SealedExists: sealed,
-		RequireKeychain: d.opt.RequireKeychain, Getenv: os.Getenv, Fits: d.store.Fits,
-	})
-	switch {
-	case errors.Is(err, secret.ErrKeychainRequired):
-		return err
-	case err != nil:
-		d.keyErr = err
-		d.log.Error("stored values are locked", "err", err)
-		return nil
-	}
-	box, err := secret.NewBox(key.Key)
-	if err != nil {
-		return err
-	}
-	d.key = key
-	if key.Warning != "" {
-		d.log.Warn("master key", "source", key.Kind, "warning", key.Warning)
-	}
-	return d.store.Unlock(box)
 }
 
 // run wires the parts and runs them. It is the one place where they all meet.
@@ -159,6 +137,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.super, err = supervisor.New(supervisor.Config{
 		Options: backend.Options{ClientInfo: clientInfo, Log: d.log, Transport: backend.NewTransport()},
 		Values:  d.values,
+		Renew:   d.renew,
 		Save:    d.saveAbout,
 		MarkInteractive: func(ctx context.Context, id mcpmux.ServerID) error {
 			_, err := d.store.MarkInteractive(ctx, id)
@@ -179,11 +158,19 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.super.Close()) }()
+	if d.auth, err = d.newEngine(); err != nil {
+		return err
+	}
+	defer d.auth.Close()
+	d.keys.reload = func() {
+		d.super.Reload(func(srv *mcpmux.Server) bool { return len(srv.Values) > 0 || srv.LoggedIn != nil })
+	}
 
 	d.front = &front{supervisor: d.super, log: d.log, changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
-		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.key.Derive("gateway state"), Sessions: d.store,
+		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
+		Renew:  d.renew,
 		Elicit: func(ctx context.Context, e mcpmux.Elicitation) ([]byte, bool) { return d.desk.elicit(ctx, e) },
 	})
 	if err != nil {
@@ -222,7 +209,7 @@ func (d *daemon) live(ctx context.Context) (err error) {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
 	defer func() { stop(); tasks.Wait() }()
-	for _, task := range []func(context.Context){d.follow.run, d.ledger.run, d.keepHouse} {
+	for _, task := range []func(context.Context){d.follow.run, d.ledger.run, d.keepHouse, d.keys.watch} {
 		tasks.Go(func() { task(inner) })
 	}
 	st := d.state.Load()
@@ -258,11 +245,10 @@ func (d *daemon) announce() {
 		gw = d.front.URL() + "/mcp"
 	}
 	fmt.Fprintf(out, "McpMux %s\n  gateway    %s\n  dashboard  %s\n  data       %s\n", d.opt.Version, gw, d.desk.url(), d.opt.DataDir)
-	if d.key.Warning != "" {
-		fmt.Fprintf(out, "  secrets    %s\n", d.key.Warning)
-	}
-	if d.keyErr != nil {
-		fmt.Fprintf(out, "  secrets    locked: %v\n", d.keyErr)
+	if _, warning, err := d.keys.state(); err != nil {
+		fmt.Fprintf(out, "  secrets    locked: %v\n", err)
+	} else if warning != "" {
+		fmt.Fprintf(out, "  secrets    %s\n", warning)
 	}
 	if d.opt.Demo {
 		tellDemo(out, d.opt.DataDir, d.front.URL(), d.demoKey)
@@ -293,6 +279,7 @@ func (d *daemon) apply(st *mcpmux.State) {
 	}
 	d.state.Store(st)
 	d.verify.Apply(st)
+	d.auth.Apply(st)
 	d.super.Apply(st)
 	d.gateway.Apply(st)
 	d.desk.applied(st)
@@ -304,15 +291,33 @@ func (d *daemon) identify(authorization string) (gateway.Identity, error) {
 	return gateway.Identity{Client: id.Client, Key: id.Key}, err
 }
 
-// values opens a Server's values for the supervisor.
+// values opens a Server's values for the supervisor: its own, and the access token of its login.
 func (d *daemon) values(ctx context.Context, id mcpmux.ServerID) ([]supervisor.Value, error) {
+	values, err := d.ownValues(ctx, id)
+	if err != nil || authorized(values) {
+		return values, err
+	}
+	access, err := d.auth.Access(ctx, id)
+	if err != nil || access.Reveal() == "" {
+		return values, err
+	}
+	name := mcpmux.ValueName{Kind: mcpmux.ValueHeader, Name: "Authorization", Secret: true}
+	return append(values, supervisor.Value{ValueName: name, Text: authclient.Bearer(access.Reveal())}), nil
+}
+
+// ownValues opens the values that a Server was given.
+func (d *daemon) ownValues(ctx context.Context, id mcpmux.ServerID) ([]supervisor.Value, error) {
 	opened, err := d.store.Values(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	values := make([]supervisor.Value, len(opened))
 	for i, v := range opened {
-		values[i] = supervisor.Value{ValueName: v.ValueName, Text: v.Reveal()}
+		text, err := d.dereference(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		values[i] = supervisor.Value{ValueName: v.ValueName, Text: text}
 	}
 	return values, nil
 }
@@ -352,6 +357,9 @@ func (d *daemon) prune(ctx context.Context, now time.Time) {
 	}
 	if _, err := d.store.PruneSessions(ctx, now.Add(-keepSessions)); err != nil {
 		d.log.Warn("unused sessions were not removed", "err", err)
+	}
+	if err := d.store.PrunePending(ctx, now); err != nil {
+		d.log.Warn("logins that nobody ended were not removed", "err", err)
 	}
 	if _, err := d.store.PruneChanges(ctx, now.Add(-keepChanges), keepLastChanges); err != nil {
 		d.log.Warn("old changes were not removed", "err", err)

@@ -38,7 +38,7 @@ type desk struct {
 func newDesk(d *daemon) (*desk, error) {
 	k := &desk{d: d}
 	a, err := admin.New(admin.Config{
-		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Wait: d.follow.wait,
+		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Secrets: d.keys, Wait: d.follow.wait,
 		NewKey: authserver.NewKey, Process: k.process, Log: d.log,
 	})
 	k.admin = a
@@ -152,6 +152,9 @@ func (k *desk) routes() http.Handler {
 	h := health(k.ready)
 	mux.Handle("GET /healthz", h)
 	mux.Handle("GET /readyz", h)
+	pages := k.d.auth.Pages()
+	mux.Handle("GET /login/", pages)
+	mux.Handle("GET /oauth/callback", pages)
 	mux.Handle("/", k.admin.Dashboard(http.FileServerFS(web.Files)))
 	return mux
 }
@@ -197,8 +200,8 @@ func (k *desk) ready() (bool, string) {
 	if !k.d.front.Running() {
 		return false, "the gateway is stopped"
 	}
-	if k.d.keyErr != nil {
-		return false, "stored values are locked: " + k.d.keyErr.Error()
+	if _, _, err := k.d.keys.state(); err != nil {
+		return false, "stored values are locked: " + err.Error()
 	}
 	ok, waiting := k.d.super.Settled()
 	if !ok {
@@ -213,10 +216,6 @@ func (k *desk) process() api.Process {
 	p := api.Process{
 		Version: k.d.opt.Version, PID: os.Getpid(), StartedAt: k.d.begun, DashboardAddr: strings.TrimPrefix(k.url(), "http://"),
 		DataDir: k.d.opt.DataDir, Ready: ready, ReadyReason: reason, Sessions: k.d.gateway.Sessions(),
-		Secrets: api.Secrets{Source: k.d.key.Kind, Warning: k.d.key.Warning},
-	}
-	if k.d.keyErr != nil {
-		p.Secrets = api.Secrets{Source: "locked", Warning: k.d.keyErr.Error()}
 	}
 	return p
 }

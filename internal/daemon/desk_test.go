@@ -30,7 +30,7 @@ func smallDaemon(t *testing.T) *daemon {
 	d := &daemon{store: st, log: log}
 	d.desk = &desk{d: d}
 	d.desk.admin, err = admin.New(admin.Config{
-		Store: st, Servers: servers{new(supervisor.Supervisor)}, Gateway: commands{d}, Process: func() api.Process { return api.Process{} },
+		Store: st, Servers: servers{new(supervisor.Supervisor)}, Gateway: commands{d}, Logins: logins{d}, Secrets: newKeys(st, Options{}, log), Process: func() api.Process { return api.Process{} },
 		NewKey: func() (string, string, [32]byte) { return "", "", [32]byte{} },
 	})
 	if err != nil {

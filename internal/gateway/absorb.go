@@ -27,7 +27,7 @@ func (s *sink) absorb(ctx context.Context, call *backend.Call) (wire.Message, er
 		return wire.Message{}, fail
 	}
 	call.Message, call.Edits, call.Token = first.msg, nil, first.token
-	answer, err := s.conn.Call(ctx, call)
+	answer, err := s.ask(ctx, call)
 	if err != nil || answer.Kind == wire.Error {
 		return answer, err
 	}
@@ -41,7 +41,7 @@ func (s *sink) absorb(ctx context.Context, call *backend.Call) (wire.Message, er
 	if err != nil {
 		return answer, err
 	}
-	answer, err = s.conn.Call(ctx, &backend.Call{
+	answer, err = s.ask(ctx, &backend.Call{
 		Message: msg, Name: id, After: call,
 		Caps: call.Caps, Elicits: call.Elicits, Sink: s, Lacking: call.Lacking, Exclusive: call.Exclusive,
 	})

@@ -92,6 +92,8 @@ func backendFailure(alias string, method *protocol.Method, err error) *rpcError 
 		return &rpcError{code: wire.CodeMethodNotFound, message: "server " + alias + " does not know this method: " + dial.Error()}
 	case errors.As(err, &login):
 		return &rpcError{code: wire.CodeInternal, message: "server " + alias + " requires a login: " + login.Error()}
+	case errors.As(err, &own) && own.Code == mcpmux.CodeLoginRequired:
+		return &rpcError{code: wire.CodeInternal, message: "server " + alias + " requires a login: " + own.Message + " (`mcpmux server login " + alias + "`, or the dashboard)"}
 	case errors.As(err, &own):
 		return &rpcError{code: wire.CodeInternal, message: "server " + alias + ": " + own.Message, data: retryable(method)}
 	}

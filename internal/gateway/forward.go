@@ -46,7 +46,7 @@ func (x *exchange) forward() {
 
 // complete makes the call, records it, and says what the client is to hear.
 func (x *exchange) complete(ctx context.Context, cancel context.CancelCauseFunc, route *catalog.Route, edits []wire.Edit, begun time.Time) (wire.Message, *rpcError) {
-	answer, err := x.call(ctx, cancel, route, edits)
+	answer, err := x.callRenewing(ctx, cancel, route, edits)
 	if err != nil {
 		fail := backendFailure(route.Server.Alias, x.method, causeOf(ctx, err))
 		x.record(route, begun, fail.code, outcomeOf(ctx))
@@ -217,17 +217,32 @@ func (x *exchange) endCall(cancel context.CancelCauseFunc) {
 	cancel(nil)
 }
 
+// callRenewing makes a call, and makes it again, once, when its credentials were refused and there are others now:
+// what was refused was not carried out, so it is not sent twice in the sense of rule 4 (docs/decisions/0014).
+func (x *exchange) callRenewing(ctx context.Context, cancel context.CancelCauseFunc, route *catalog.Route, edits []wire.Edit) (wire.Message, error) {
+	answer, begun, err := x.call(ctx, cancel, route, edits)
+	refused, ok := errors.AsType[*backend.LoginRequiredError](err)
+	if !ok || begun || x.g.cfg.Renew == nil {
+		return answer, err
+	}
+	if err := x.g.cfg.Renew(ctx, route.Server.ID, refused); err != nil {
+		return answer, err
+	}
+	answer, _, err = x.call(ctx, cancel, route, edits)
+	return answer, err
+}
+
 // call takes a connection to the Server from the pool, sends the request on it, once, and returns the answer in
-// the words of the client's revision.
-func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, route *catalog.Route, edits []wire.Edit) (wire.Message, error) {
+// the words of the client's revision. begun says that the Server has answered some of it, and so done something.
+func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, route *catalog.Route, edits []wire.Edit) (_ wire.Message, begun bool, _ error) {
 	lease, exclusive, err := x.acquire(ctx, route.Server)
 	if err != nil {
-		return wire.Message{}, err
+		return wire.Message{}, false, err
 	}
 	defer lease.Release()
 	out, err := x.outgoing(lease.Conn, edits)
 	if err != nil {
-		return wire.Message{}, err
+		return wire.Message{}, false, err
 	}
 	if !lease.Conn.Modern() {
 		x.wantLevel(ctx, route, lease.Conn)
@@ -249,16 +264,16 @@ func (x *exchange) call(ctx context.Context, cancel context.CancelCauseFunc, rou
 		if watch.expired() {
 			err = watch.late
 		}
-		return answer, err
+		return answer, s.begun, err
 	}
 	if required := s.required.Load(); required != nil && answer.Kind == wire.Error {
-		return answer, missing(*required)
+		return answer, true, missing(*required)
 	}
 	answer, err = x.incoming(lease.Conn, answer)
 	if err == nil && s.tasks {
-		return s.showTasks(answer)
+		answer, err = s.showTasks(answer)
 	}
-	return answer, err
+	return answer, true, err
 }
 
 // send makes the call, as one or, where the Server wants it otherwise, as several.
@@ -266,13 +281,20 @@ func (s *sink) send(ctx context.Context, call *backend.Call) (wire.Message, erro
 	if s.mustAbsorb() {
 		return s.absorb(ctx, call)
 	}
-	answer, err := s.conn.Call(ctx, call)
+	answer, err := s.ask(ctx, call)
 	if err == nil && answer.Kind == wire.Error && s.conn.Modern() && s.route.Kind == mcpmux.KindTool && errorCode(answer) == wire.CodeHeaderMismatch {
 		answer, err = s.withFreshHeaders(ctx, s.conn, s.route, call, answer)
 	}
 	if err == nil && s.conn.Modern() && !s.modern {
 		return s.loop(ctx, call, answer)
 	}
+	return answer, err
+}
+
+// ask makes one request of the call.
+func (s *sink) ask(ctx context.Context, call *backend.Call) (wire.Message, error) {
+	answer, err := s.conn.Call(ctx, call)
+	s.begun = s.begun || err == nil
 	return answer, err
 }
 

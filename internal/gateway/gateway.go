@@ -34,6 +34,9 @@ type Config struct {
 	Seen func(mcpmux.ClientID)
 	// Record takes the record of a request that was made or refused. It must not block.
 	Record func(mcpmux.Activity)
+	// Renew gets other credentials for a Server that refused those it was shown, after which the request may be made
+	// again. Nil: there are no others.
+	Renew func(context.Context, mcpmux.ServerID, *backend.LoginRequiredError) error
 	// Elicit puts an elicitation for a client that cannot be asked to whoever sits at the dashboard; false means
 	// that nobody does. It may be nil.
 	Elicit func(ctx context.Context, e mcpmux.Elicitation) (result []byte, ok bool)

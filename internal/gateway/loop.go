@@ -55,7 +55,7 @@ func (s *sink) loop(ctx context.Context, call *backend.Call, answer wire.Message
 			return answer, fail
 		}
 		call.Message, call.Edits, call.Token = next.msg, nil, next.token
-		if answer, err = s.conn.Call(ctx, call); err != nil {
+		if answer, err = s.ask(ctx, call); err != nil {
 			return answer, err
 		}
 	}

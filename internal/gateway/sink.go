@@ -25,6 +25,7 @@ type sink struct {
 
 	tasks   bool // a task may be named in the course of the call
 	absorbs bool // the call is a task of which the client does not know; set before it is sent
+	begun   bool // the Server has answered a part of the call
 
 	required atomic.Pointer[[]byte] // capabilities without which a question was refused
 }

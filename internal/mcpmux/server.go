@@ -34,11 +34,12 @@ type Definition struct {
 type ValueKind string
 
 // The kinds of sealed values. An Input is what ${input:ID} stands for; a secret Input of a stdio Server is
-// also an environment variable of its process.
+// also an environment variable of its process. Values of kind login are the secrets of a LoginConfig.
 const (
 	ValueEnv    ValueKind = "env"
 	ValueHeader ValueKind = "header"
 	ValueInput  ValueKind = "input"
+	ValueLogin  ValueKind = "login"
 )
 
 // ValueName names one sealed value of a Server. The value itself never leaves the store unsealed but
@@ -83,6 +84,10 @@ type Server struct {
 	// EverySpace is set for a Server that every Space gets when it is made, and for its copies: each is a
 	// Server of its own in its Space. A copy given another recipe or other values ceases to be one.
 	EverySpace bool `json:"every_space,omitempty"`
+
+	// Login says how McpMux logs in to the Server, LoggedIn what it has of that; nil while it has nothing.
+	Login    LoginConfig `json:"login"`
+	LoggedIn *LoggedIn   `json:"logged_in,omitempty"`
 
 	// Stamp changes with every write that changes what a connection to the Server would be
 	// (definition or values), so that followers see a new credential without opening it.

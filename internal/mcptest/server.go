@@ -38,6 +38,7 @@ type Server struct {
 	nextTask int
 	pipes    map[string]*pipes // of HTTP+SSE, by the key in their address
 	detached map[int]detached
+	offered  map[string]func(context.Context) string // tools, by name
 }
 
 // stream is an open GET stream, a listen stream or a process's output.
@@ -54,6 +55,7 @@ func New(script Script) *Server {
 		script: script, counts: make(map[string]int), calls: make(map[string]int), asks: make(map[string]chan wire.Message),
 		deleted: make(map[string]bool), running: make(map[string]context.CancelFunc), holding: make(map[string]chan struct{}), changed: make(chan struct{}),
 		streams: make(map[int]stream), sessions: make(map[string]bool), peers: make(map[string]*peer), pipes: make(map[string]*pipes), detached: make(map[int]detached), tasks: make(map[string]*task),
+		offered: make(map[string]func(context.Context) string),
 	}
 }
 

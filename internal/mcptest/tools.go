@@ -58,7 +58,7 @@ func (r *request) tools() []string {
 	for i := range r.s.script.Generated {
 		all = append(all, `{"name":"tool_`+strconv.Itoa(i)+`","inputSchema":{"type":"object"}}`)
 	}
-	for _, name := range r.s.added {
+	for _, name := range slices.Concat(r.s.added, r.s.offers()) {
 		all = append(all, `{"name":`+string(wire.Quote(name))+`,"inputSchema":{"type":"object"}}`)
 	}
 	return all
@@ -141,6 +141,9 @@ func (r *request) call() (string, *failure) {
 	case "trigger":
 		r.s.updated(a.URI)
 	default:
+		if result, ok := r.offer(p.Name); ok {
+			return result, nil
+		}
 		return r.further(p.Name, a)
 	}
 	return text("done"), nil

@@ -14,14 +14,13 @@ import (
 
 // The format of a blob, version 1:
 //
-//	magic "mx" | version 1 | key version 1 | wrapped key: nonce 12, key 32, tag 16 | nonce 12, text, tag 16
+//	magic "mx" | version 1 | key version | wrapped key: nonce 12, key 32, tag 16 | nonce 12, text, tag 16
 //
 // Both layers are AES-256-GCM with random nonces. Each blob has a key of its own, so that a nonce is never
 // used twice under one key in earnest (the wrapping key sees two random nonces meet after about 2^48
 // blobs), and so that a new master key rewraps 60 bytes of a blob and leaves the text alone.
 const (
 	formatVersion = 1
-	keyVersion    = 1
 	headerSize    = 4
 	keySize       = 32
 	nonceSize     = 12
@@ -61,13 +60,20 @@ func (a AAD) bytes(layer string) []byte {
 	return b
 }
 
-// Box seals and opens with one master key. It is safe for concurrent use.
+// Box seals with one master key and opens what was sealed with it, or with the one before. It is safe for
+// concurrent use.
 type Box struct {
-	wrap cipher.AEAD
+	wrap    cipher.AEAD
+	version byte
+	before  *Box // nil but after a change of the key
 }
 
-// NewBox makes the Box of a master key.
-func NewBox(master [32]byte) (*Box, error) {
+// NewBox makes the Box of a first master key.
+func NewBox(master [32]byte) (*Box, error) { return NewBoxVersion(master, 1) }
+
+// NewBoxVersion makes the Box of the master key that is the version-th of its installation. Blobs say by the
+// version, modulo 256, which key they were sealed with.
+func NewBoxVersion(master [32]byte, version int) (*Box, error) {
 	key, err := hkdf.Key(sha256.New, master[:], nil, wrapLabel, keySize)
 	if err != nil {
 		return nil, fmt.Errorf("derive the wrapping key: %w", err)
@@ -76,7 +82,7 @@ func NewBox(master [32]byte) (*Box, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Box{wrap}, nil
+	return &Box{wrap: wrap, version: byte(version)}, nil
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {
@@ -97,7 +103,7 @@ func (b *Box) Seal(aad AAD, plain []byte) ([]byte, error) {
 		return nil, err
 	}
 	blob := make([]byte, 0, headerSize+wrappedSize+nonceSize+len(plain)+tagSize)
-	blob = append(blob, 'm', 'x', formatVersion, keyVersion)
+	blob = append(blob, 'm', 'x', formatVersion, b.version)
 	// These AEADs make their nonces themselves, at random, and take none.
 	blob = b.wrap.Seal(blob, nil, key[:], aad.bytes("key")) //nolint:gosec // see above
 	blob = text.Seal(blob, nil, plain, aad.bytes("text"))   //nolint:gosec // see above
@@ -106,25 +112,57 @@ func (b *Box) Seal(aad AAD, plain []byte) ([]byte, error) {
 
 // Open answers what was sealed. Its errors are ErrFormat and ErrRefused.
 func (b *Box) Open(aad AAD, blob []byte) ([]byte, error) {
-	if len(blob) < headerSize || !bytes.Equal(blob[:headerSize], []byte{'m', 'x', formatVersion, keyVersion}) {
-		return nil, ErrFormat
-	}
-	blob = blob[headerSize:]
-	if len(blob) < wrappedSize+nonceSize+tagSize {
-		return nil, ErrRefused
-	}
-	key, err := b.wrap.Open(nil, nil, blob[:wrappedSize], aad.bytes("key"))
+	key, blob, err := b.unwrap(aad, blob)
 	if err != nil {
-		return nil, ErrRefused
+		return nil, err
 	}
 	defer clear(key)
 	text, err := newAEAD(key)
 	if err != nil {
 		return nil, ErrRefused
 	}
-	plain, err := text.Open(nil, nil, blob[wrappedSize:], aad.bytes("text"))
+	plain, err := text.Open(nil, nil, blob, aad.bytes("text"))
 	if err != nil {
 		return nil, ErrRefused
 	}
 	return plain, nil
+}
+
+// unwrap opens the key of a blob; rest is what that key opens.
+func (b *Box) unwrap(aad AAD, blob []byte) (key, rest []byte, err error) {
+	if len(blob) < headerSize || !bytes.Equal(blob[:headerSize-1], []byte{'m', 'x', formatVersion}) {
+		return nil, nil, ErrFormat
+	}
+	version, blob := blob[headerSize-1], blob[headerSize:]
+	if len(blob) < wrappedSize+nonceSize+tagSize {
+		return nil, nil, ErrRefused
+	}
+	for b.version != version {
+		if b = b.before; b == nil {
+			return nil, nil, ErrRefused
+		}
+	}
+	if key, err = b.wrap.Open(nil, nil, blob[:wrappedSize], aad.bytes("key")); err != nil {
+		return nil, nil, ErrRefused
+	}
+	return key, blob[wrappedSize:], nil
+}
+
+// After makes b the Box that follows another: it opens what that one sealed too.
+func (b *Box) After(other *Box) *Box {
+	return &Box{wrap: b.wrap, version: b.version, before: &Box{wrap: other.wrap, version: other.version}}
+}
+
+// Rewrap is a blob of the key before as it would be had b sealed it: its key is wrapped anew, its text stays as it
+// is. Its errors are those of Open.
+func (b *Box) Rewrap(aad AAD, blob []byte) ([]byte, error) {
+	key, rest, err := b.unwrap(aad, blob)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	out := make([]byte, 0, len(blob))
+	out = append(out, 'm', 'x', formatVersion, b.version)
+	out = b.wrap.Seal(out, nil, key, aad.bytes("key")) //nolint:gosec // this AEAD makes its nonces itself
+	return append(out, rest...), nil
 }

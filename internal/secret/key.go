@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -20,21 +21,48 @@ const (
 	SourceCredential = "credential"
 	SourceFile       = "file"
 	SourceKeyFile    = "keyfile"
+	SourcePassphrase = "passphrase"
 )
 
 const (
 	// keychainService and keychainAccount name the key in the keychain; the account is made of the
 	// installation's uuid, so that two installations of one user keep two keys.
 	keychainService = "mcpmux"
-	keychainAccount = "/kek/1"
+	keychainAccount = "/kek/"
 
 	// credentialName is the file in $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=).
 	credentialName = "mcpmux-master-key" //nolint:gosec // It is the name of a file.
 	// keyFileVariable names a file that holds the key.
 	keyFileVariable = "MCPMUX_MASTER_KEY_FILE"
-	// keyFileName is the key file in the data folder.
+	// keyFileName is the first key file in the data folder; later ones have their version in the name.
 	keyFileName = "master.key"
 )
+
+// Place is where the master key of an installation is. It is kept beside what is sealed, and is no secret.
+type Place struct {
+	// Source is one of the Source constants, "" before a key was found for the first time.
+	Source string `json:"source,omitempty"`
+	// Version counts the keys; the first is 1.
+	Version int `json:"version"`
+	// Path is the file of a SourceFile that no environment variable names.
+	Path string `json:"path,omitempty"`
+	// Salt and Cost are those of a SourcePassphrase.
+	Salt []byte `json:"salt,omitempty"`
+	Cost Cost   `json:"cost,omitzero"`
+}
+
+// account names the key of a version in the keychain.
+func account(install string, version int) string {
+	return install + keychainAccount + strconv.Itoa(version)
+}
+
+// keyFilePath is the key file of a version in the data folder.
+func keyFilePath(dir string, version int) string {
+	if version > 1 {
+		return filepath.Join(dir, "master-"+strconv.Itoa(version)+".key")
+	}
+	return filepath.Join(dir, keyFileName)
+}
 
 // ErrLocked says that a keychain exists but does not give the key now: it is locked, or it does not answer.
 // Nothing is lost; the key is there once the keychain is unlocked.
@@ -45,6 +73,9 @@ var ErrWrongKey = errors.New("the master key found is not the one that the store
 
 // ErrNoKey says that values are sealed and their master key is nowhere to be found.
 var ErrNoKey = errors.New("values are stored sealed, but their master key was not found")
+
+// ErrPassphrase says that the master key is made of a passphrase, and the right one was not given.
+var ErrPassphrase = errors.New("the stored values are protected by a passphrase")
 
 // ErrKeychainRequired says that only a key file would be left, and it was refused.
 var ErrKeychainRequired = errors.New("a keychain is required (--require-keychain) and there is none")
@@ -75,6 +106,10 @@ type KeyOptions struct {
 	Install string // the installation's uuid
 	// SealedExists says that values are sealed already. No new key is made then.
 	SealedExists bool
+	// Place is where the key was last; the zero Place is nowhere.
+	Place Place
+	// Passphrase is what a SourcePassphrase is made of; empty means that nobody has given one yet.
+	Passphrase Value
 	// RequireKeychain refuses the key file in the data folder.
 	RequireKeychain bool
 	Getenv          func(string) string
@@ -89,7 +124,7 @@ type KeyOptions struct {
 
 // OpenKey finds the master key:
 //
-//  1. where the user put it: the credential directory, then MCPMUX_MASTER_KEY_FILE;
+//  1. where the user put it: a passphrase, the credential directory, then MCPMUX_MASTER_KEY_FILE;
 //  2. in the OS keychain;
 //  3. in the key file in the data folder, if one was made there earlier;
 //  4. nowhere, while nothing is sealed: it makes one, in the keychain, or in a key file where no keychain
@@ -106,11 +141,14 @@ func OpenKey(ctx context.Context, opt KeyOptions) (Source, error) {
 	if opt.Limit == 0 {
 		opt.Limit = keychainLimit
 	}
+	if opt.Place.Version == 0 {
+		opt.Place.Version = 1
+	}
 	if opt.Getenv == nil {
 		opt.Getenv = func(string) string { return "" }
 	}
 	l := ladder{opt: opt}
-	for _, step := range []func(context.Context) (*Source, error){l.given, l.keychain, l.keyFile, l.create} {
+	for _, step := range []func(context.Context) (*Source, error){l.passphrase, l.given, l.keychain, l.keyFile, l.create} {
 		if s, err := step(ctx); err != nil {
 			return Source{}, err
 		} else if s != nil {
@@ -138,6 +176,28 @@ func (l *ladder) fitting(s Source) *Source {
 	return &s
 }
 
+// passphrase makes the key of what its person types in, or has in a file.
+func (l *ladder) passphrase(context.Context) (*Source, error) {
+	if l.opt.Place.Source != SourcePassphrase {
+		return nil, nil
+	}
+	given := l.opt.Passphrase
+	if given.Reveal() == "" {
+		var err error
+		if given, err = readPassphrase(l.opt.Getenv(passphraseVariable)); err != nil {
+			return nil, err
+		}
+	}
+	if given.Reveal() == "" {
+		return nil, fmt.Errorf("%w: `mcpmux secrets unlock` asks for it", ErrPassphrase)
+	}
+	s := l.fitting(Source{Kind: SourcePassphrase, Key: l.opt.Place.derive(given)})
+	if s == nil {
+		return nil, fmt.Errorf("%w: that passphrase is not the right one", ErrPassphrase)
+	}
+	return s, nil
+}
+
 // given looks where the user or the service manager put a key. A place that is named and unreadable is an
 // error: going on would make a second key.
 func (l *ladder) given(context.Context) (*Source, error) {
@@ -152,19 +212,28 @@ func (l *ladder) given(context.Context) (*Source, error) {
 			return nil, fmt.Errorf("master key of the credential directory: %w", err)
 		}
 	}
-	if path := l.opt.Getenv(keyFileVariable); path != "" {
-		key, err := readKey(path, 0o077)
-		if err != nil {
-			return nil, fmt.Errorf("master key of %s: %w", keyFileVariable, err)
+	// One that the user names now counts before one that was named when the key was put there.
+	for _, file := range []struct{ path, named string }{
+		{l.opt.Getenv(keyFileVariable), keyFileVariable},
+		{l.opt.Place.Path, "the file it was put in"},
+	} {
+		if file.path == "" {
+			continue
 		}
-		return l.fitting(Source{Kind: SourceFile, Key: key}), nil
+		key, err := readKey(file.path, 0o077)
+		if err != nil {
+			return nil, fmt.Errorf("master key of %s: %w", file.named, err)
+		}
+		if s := l.fitting(Source{Kind: SourceFile, Key: key}); s != nil {
+			return s, nil
+		}
 	}
 	return nil, nil
 }
 
 func (l *ladder) keychain(ctx context.Context) (*Source, error) {
 	text, err := within(ctx, l.opt.Limit, func() (string, error) {
-		return l.opt.Keychain.Get(keychainService, l.opt.Install+keychainAccount)
+		return l.opt.Keychain.Get(keychainService, account(l.opt.Install, l.opt.Place.Version))
 	})
 	if l.chain = err; err != nil {
 		return nil, nil
@@ -190,7 +259,7 @@ func (l *ladder) keyFile(context.Context) (*Source, error) {
 	if !absent && !proven {
 		return nil, nil
 	}
-	path := filepath.Join(l.opt.DataDir, keyFileName)
+	path := keyFilePath(l.opt.DataDir, l.opt.Place.Version)
 	key, err := readKey(path, 0o077)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -221,12 +290,12 @@ func (l *ladder) create(ctx context.Context) (*Source, error) {
 	_, _ = rand.Read(key[:]) // It never fails: crypto/rand ends the program instead.
 	switch {
 	case errors.Is(l.chain, ErrNoItem):
-		if err := l.createInKeychain(ctx, key); err != nil {
+		if err := putInKeychain(ctx, l.opt, l.opt.Place.Version, key); err != nil {
 			return nil, err
 		}
 		return &Source{Kind: SourceKeychain, Key: key}, nil
 	case errors.Is(l.chain, ErrNoKeychain) && !l.opt.RequireKeychain:
-		if err := writeKey(filepath.Join(l.opt.DataDir, keyFileName), key); err != nil {
+		if err := writeKey(keyFilePath(l.opt.DataDir, l.opt.Place.Version), key); err != nil {
 			return nil, fmt.Errorf("make the key file: %w", err)
 		}
 		return &Source{Kind: SourceKeyFile, Warning: keyFileWarning, Key: key}, nil
@@ -234,16 +303,16 @@ func (l *ladder) create(ctx context.Context) (*Source, error) {
 	return nil, nil
 }
 
-// createInKeychain stores key and reads it back: a keychain that says yes and keeps nothing must be found
-// out before anything is sealed.
-func (l *ladder) createInKeychain(ctx context.Context, key [32]byte) error {
+// putInKeychain stores key and reads it back: a keychain that says yes and keeps nothing must be found out
+// before anything is sealed.
+func putInKeychain(ctx context.Context, opt KeyOptions, version int, key [32]byte) error {
 	text := base64.StdEncoding.EncodeToString(key[:])
-	back, err := within(ctx, l.opt.Limit, func() (string, error) {
-		account := l.opt.Install + keychainAccount
-		if err := l.opt.Keychain.Set(keychainService, account, text); err != nil {
+	back, err := within(ctx, opt.Limit, func() (string, error) {
+		name := account(opt.Install, version)
+		if err := opt.Keychain.Set(keychainService, name, text); err != nil {
 			return "", err
 		}
-		return l.opt.Keychain.Get(keychainService, account)
+		return opt.Keychain.Get(keychainService, name)
 	})
 	if err != nil {
 		return fmt.Errorf("%w: keep the master key: %w", ErrLocked, err)

@@ -48,6 +48,17 @@ func (c *chain) Set(service, account, text string) error {
 	return nil
 }
 
+func (c *chain) Delete(service, account string) error {
+	if c.fail != nil {
+		return c.fail
+	}
+	if _, ok := c.items[service+"\x00"+account]; !ok {
+		return ErrNoItem
+	}
+	delete(c.items, service+"\x00"+account)
+	return nil
+}
+
 func options(t *testing.T, k Keychain) KeyOptions {
 	t.Helper()
 	return KeyOptions{DataDir: t.TempDir(), Install: "install", Keychain: k}
@@ -268,6 +279,7 @@ type forgetful struct{}
 
 func (forgetful) Get(string, string) (string, error) { return "", ErrNoItem }
 func (forgetful) Set(string, string, string) error   { return nil }
+func (forgetful) Delete(string, string) error        { return nil }
 
 func write(t *testing.T, path, text string, mode os.FileMode) {
 	t.Helper()

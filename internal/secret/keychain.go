@@ -17,6 +17,8 @@ type Keychain interface {
 	Get(service, account string) (string, error)
 	// Set stores an item, replacing the one of that name. Its errors are as those of Get, without ErrNoItem.
 	Set(service, account, text string) error
+	// Delete removes an item. Its errors are as those of Get.
+	Delete(service, account string) error
 }
 
 // ErrNoItem says that an open keychain has no such item. It alone may lead to a new master key.
@@ -46,6 +48,14 @@ func (System) Set(service, account, text string) error {
 	return classify(keyring.Set(service, account, text))
 }
 
+// Delete implements Keychain.
+func (System) Delete(service, account string) error {
+	if !reachable() {
+		return ErrNoKeychain
+	}
+	return classify(keyring.Delete(service, account))
+}
+
 // None is the keychain of a machine that has none.
 type None struct{}
 
@@ -54,6 +64,9 @@ func (None) Get(string, string) (string, error) { return "", ErrNoKeychain }
 
 // Set implements Keychain.
 func (None) Set(string, string, string) error { return ErrNoKeychain }
+
+// Delete implements Keychain.
+func (None) Delete(string, string) error { return ErrNoKeychain }
 
 func classify(err error) error {
 	switch {

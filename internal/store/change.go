@@ -21,6 +21,9 @@ const (
 	serverEnabled  = "server.enabled"
 	serverDisabled = "server.disabled"
 	serverDeleted  = "server.deleted"
+	// serverLoggedIn says that there are tokens, or others than before; serverLoggedOut that there are none.
+	serverLoggedIn  = "server.logged_in"
+	serverLoggedOut = "server.logged_out"
 	// featuresChanged says that a Server offers something else than before, or says something else of itself.
 	featuresChanged = "features.changed"
 

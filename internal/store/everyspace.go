@@ -105,7 +105,7 @@ func (s *Store) installCopy(ctx context.Context, t *tx, src *mcpmux.Server, spac
 	srv := mcpmux.Server{
 		ID: mcpmux.ServerID(newID()), Space: space, Alias: src.Alias, Enabled: true, EverySpace: true, CreatedAt: t.now,
 		Definition: src.Definition, Prefix: src.Prefix, IdleTimeout: src.IdleTimeout, CallTimeout: src.CallTimeout,
-		Isolation: src.Isolation, Era: src.Era, MaxProcesses: src.MaxProcesses, Roots: src.Roots,
+		Isolation: src.Isolation, Era: src.Era, MaxProcesses: src.MaxProcesses, Roots: src.Roots, Login: src.Login,
 	}
 	return s.addServer(ctx, t, &srv, first, values)
 }

@@ -58,6 +58,9 @@ func loadServers(ctx context.Context, t *tx, st *mcpmux.State) error {
 	if err != nil {
 		return err
 	}
+	if err := eachLoggedIn(ctx, t, func(id mcpmux.ServerID, l mcpmux.LoggedIn) { st.Servers[at[id]].LoggedIn = &l }); err != nil {
+		return err
+	}
 	return eachValueName(ctx, t, func(id mcpmux.ServerID, v mcpmux.ValueName) {
 		srv := &st.Servers[at[id]]
 		srv.Values = append(srv.Values, v)

@@ -30,6 +30,7 @@ type NewServer struct {
 	Era          mcpmux.Era
 	MaxProcesses int
 	Roots        []string
+	Login        mcpmux.LoginConfig
 }
 
 // CreateServer installs a Server, with its ServerAll set.
@@ -38,7 +39,7 @@ func (s *Store) CreateServer(ctx context.Context, n NewServer) (mcpmux.Server, i
 		ID: mcpmux.ServerID(newID()), Space: n.Space, Alias: n.Alias, Enabled: n.Enabled,
 		Definition: n.Definition, Values: []mcpmux.ValueName{}, Prefix: n.Prefix,
 		IdleTimeout: n.IdleTimeout, CallTimeout: n.CallTimeout, EverySpace: n.EverySpace,
-		Isolation: n.Isolation, Era: n.Era, MaxProcesses: n.MaxProcesses, Roots: n.Roots,
+		Isolation: n.Isolation, Era: n.Era, MaxProcesses: n.MaxProcesses, Roots: n.Roots, Login: n.Login,
 	}
 	foldDefaults(&srv)
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
@@ -104,11 +105,15 @@ func insertServer(ctx context.Context, t *tx, srv *mcpmux.Server, everySpace mcp
 	if err != nil {
 		return err
 	}
+	login, err := json.Marshal(srv.Login)
+	if err != nil {
+		return err
+	}
 	return t.exec(ctx, `INSERT INTO servers (id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, every_space, stamp, created_at,
-		isolation, era, max_processes, roots) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		isolation, era, max_processes, roots, login) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		string(srv.ID), string(srv.Space), srv.Alias, srv.Enabled, string(def), textOrNil(srv.Prefix),
 		durationOrNil(srv.IdleTimeout), durationOrNil(srv.CallTimeout), sql.NullString{String: string(everySpace), Valid: everySpace != ""},
-		srv.Stamp, srv.CreatedAt.UnixMicro(), string(srv.Isolation), string(srv.Era), srv.MaxProcesses, roots)
+		srv.Stamp, srv.CreatedAt.UnixMicro(), string(srv.Isolation), string(srv.Era), srv.MaxProcesses, roots, string(login))
 }
 
 func textOrNil(s *string) any {
@@ -146,6 +151,9 @@ func checkServer(srv *mcpmux.Server) error {
 		return mcpmux.Errorf(mcpmux.CodeInvalid, "the call timeout %s is negative; 0 sets no limit", time.Duration(*d))
 	}
 	if err := checkDefinition(srv.Definition); err != nil {
+		return err
+	}
+	if err := checkLogin(srv); err != nil {
 		return err
 	}
 	return checkSharing(srv)
@@ -247,13 +255,16 @@ type ServerPatch struct {
 	Era          *mcpmux.Era
 	MaxProcesses *int
 	Roots        *[]string
+	Login        *mcpmux.LoginConfig
 }
 
 // UpdateServer changes a Server. Its alias stays: names and members are made of it. The Change is
 // server.updated whatever was changed, and the stamp moves where a connection would be another. With another
-// recipe or other values, a copy of a Server of every Space ceases to be one.
+// recipe or other values, a copy of a Server of every Space ceases to be one. With another URL, or another way
+// to log in, its login is forgotten: tokens are for the place that they were given for.
 func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPatch) (int64, error) {
 	newValues := p.Values != nil || len(p.Put) > 0 || len(p.Drop) > 0
+	loggedOut := false
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		srv, err := findServer(ctx, t, id)
 		if err != nil {
@@ -264,7 +275,8 @@ func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPa
 		}
 		before := srv
 		p.apply(&srv)
-		another := newValues || !sameDefinition(srv.Definition, before.Definition)
+		relocated := srv.Definition.URL != before.Definition.URL || !sameLogin(srv.Login, before.Login)
+		another := newValues || relocated || !sameDefinition(srv.Definition, before.Definition)
 		if err := checkServer(&srv); err != nil {
 			return err
 		}
@@ -282,9 +294,14 @@ func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPa
 		if err := updateServer(ctx, t, srv); err != nil {
 			return err
 		}
+		if relocated {
+			if loggedOut, err = dropCredentials(ctx, t, id); err != nil {
+				return err
+			}
+		}
 		return s.patchValues(ctx, t, &srv, p)
 	})
-	if err == nil && newValues {
+	if err == nil && (newValues || loggedOut) {
 		s.scrub(ctx)
 	}
 	return rev, err
@@ -318,6 +335,9 @@ func (p ServerPatch) apply(srv *mcpmux.Server) {
 	if p.Roots != nil {
 		srv.Roots = *p.Roots
 	}
+	if p.Login != nil {
+		srv.Login = *p.Login
+	}
 	foldDefaults(srv)
 }
 
@@ -331,7 +351,7 @@ func (p ServerPatch) changesNothing(srv mcpmux.Server) bool {
 	p.apply(&after)
 	return sameDefinition(after.Definition, srv.Definition) && after.Enabled == srv.Enabled &&
 		textOrNil(after.Prefix) == textOrNil(srv.Prefix) && durationOrNil(after.IdleTimeout) == durationOrNil(srv.IdleTimeout) &&
-		durationOrNil(after.CallTimeout) == durationOrNil(srv.CallTimeout) && sameSharing(after, srv)
+		durationOrNil(after.CallTimeout) == durationOrNil(srv.CallTimeout) && sameSharing(after, srv) && sameLogin(after.Login, srv.Login)
 }
 
 func updateServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
@@ -343,10 +363,14 @@ func updateServer(ctx context.Context, t *tx, srv mcpmux.Server) error {
 	if err != nil {
 		return err
 	}
+	login, err := json.Marshal(srv.Login)
+	if err != nil {
+		return err
+	}
 	return t.exec(ctx, `UPDATE servers SET enabled = $1, definition = $2, prefix = $3, idle_timeout = $4, call_timeout = $5, stamp = $6,
-		isolation = $7, era = $8, max_processes = $9, roots = $10 WHERE id = $11`,
+		isolation = $7, era = $8, max_processes = $9, roots = $10, login = $11 WHERE id = $12`,
 		srv.Enabled, string(def), textOrNil(srv.Prefix), durationOrNil(srv.IdleTimeout), durationOrNil(srv.CallTimeout), srv.Stamp,
-		string(srv.Isolation), string(srv.Era), srv.MaxProcesses, roots, string(srv.ID))
+		string(srv.Isolation), string(srv.Era), srv.MaxProcesses, roots, string(login), string(srv.ID))
 }
 
 // DeleteServer deletes a Server with its values, its Features and its ServerAll set. Members of other sets
@@ -384,7 +408,7 @@ func (s *Store) MarkInteractive(ctx context.Context, id mcpmux.ServerID) (int64,
 }
 
 const selectServers = `SELECT id, space_id, alias, enabled, definition, prefix, idle_timeout, call_timeout, every_space IS NOT NULL,
-	stamp, created_at, isolation, era, max_processes, roots,
+	stamp, created_at, isolation, era, max_processes, roots, login,
 	about_version, about_capabilities, about_server_info, about_instructions, about_versions, interactive FROM servers`
 
 func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
@@ -396,15 +420,19 @@ func scanServer(rows *sql.Rows) (mcpmux.Server, error) {
 		created            int64
 		capabilities, info []byte
 		roots, versions    string
+		login              string
 		about              mcpmux.About
 	)
 	err := rows.Scan(&srv.ID, &srv.Space, &srv.Alias, &srv.Enabled, &def, &prefix, &idle, &call, &srv.EverySpace, &srv.Stamp, &created,
-		&srv.Isolation, &srv.Era, &srv.MaxProcesses, &roots, &version, &capabilities, &info, &about.Instructions, &versions, &about.Interactive)
+		&srv.Isolation, &srv.Era, &srv.MaxProcesses, &roots, &login, &version, &capabilities, &info, &about.Instructions, &versions, &about.Interactive)
 	if err != nil {
 		return srv, err
 	}
 	if err := json.Unmarshal([]byte(def), &srv.Definition); err != nil {
 		return srv, errors.Join(errors.New("read the definition of Server "+srv.Alias), err)
+	}
+	if err := json.Unmarshal([]byte(login), &srv.Login); err != nil {
+		return srv, errors.Join(errors.New("read how to log in to Server "+srv.Alias), err)
 	}
 	if srv.Roots, err = textsOf(roots); err != nil {
 		return srv, errors.Join(errors.New("read the roots of Server "+srv.Alias), err)

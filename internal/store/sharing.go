@@ -28,6 +28,12 @@ func foldDefaults(srv *mcpmux.Server) {
 	if len(srv.Roots) == 0 {
 		srv.Roots = nil
 	}
+	if srv.Login.Grant == mcpmux.GrantCode {
+		srv.Login.Grant = ""
+	}
+	if len(srv.Login.Scopes) == 0 {
+		srv.Login.Scopes = nil
+	}
 }
 
 // sameSharing compares what checkSharing checks.

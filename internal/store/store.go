@@ -24,6 +24,7 @@ type Store struct {
 	log        *slog.Logger
 	install    string
 	box        atomic.Pointer[secret.Box] // nil until Unlock
+	keying     sync.RWMutex               // held by each write, and alone by a change of the master key
 	statements atomic.Int64
 	changed    chan struct{}
 
@@ -133,6 +134,13 @@ type tx struct {
 // f appended none. After a commit with a Change it wakes the follower. f may run only once: its errors end
 // the transaction.
 func (s *Store) write(ctx context.Context, f func(context.Context, *tx) error) (int64, error) {
+	s.keying.RLock()
+	defer s.keying.RUnlock()
+	return s.transact(ctx, f)
+}
+
+// transact is write for who holds keying.
+func (s *Store) transact(ctx context.Context, f func(context.Context, *tx) error) (int64, error) {
 	s.statements.Add(2) // BEGIN and COMMIT, or ROLLBACK
 	raw, err := s.w.BeginTx(ctx, nil)
 	if err != nil {

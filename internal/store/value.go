@@ -17,9 +17,14 @@ type Value struct {
 	secret.Value
 }
 
+// MayRefer says whether the value may be a reference to a secret that is kept elsewhere (secret.ParseReference).
+func (v Value) MayRefer() bool {
+	return v.Secret && v.Kind == mcpmux.ValueInput || v.Kind == mcpmux.ValueLogin
+}
+
 // errLocked is the answer to whoever wants a value before Unlock.
 var errLocked = mcpmux.Errorf(mcpmux.CodeUnavailable,
-	"stored values are locked: the master key is not available; unlock the keychain and restart McpMux, or see mcpmux doctor")
+	"stored values are locked: the master key is not available; `mcpmux secrets unlock` asks for it again, `mcpmux secrets status` says more")
 
 // canaryText is what the canary says once opened; it only has to be the same always.
 const canaryText = "mcpmux"
@@ -59,7 +64,11 @@ func (s *Store) Unlock(box *secret.Box) error {
 // Fits says whether the stored values were sealed with this master key. While nothing is sealed every key
 // fits. It is the Fits of secret.KeyOptions.
 func (s *Store) Fits(key [32]byte) bool {
-	box, err := secret.NewBox(key)
+	place, err := s.KeyPlace(context.Background())
+	if err != nil {
+		return false
+	}
+	box, err := secret.NewBoxVersion(key, max(place.Version, 1))
 	if err != nil {
 		return false
 	}
@@ -93,7 +102,7 @@ func readCanary(ctx context.Context, t *tx) (canary []byte, sealed bool, err err
 	if err = t.row(ctx, "SELECT canary FROM installation").Scan(&canary); err != nil {
 		return nil, false, err
 	}
-	n, err := t.count(ctx, "SELECT count(*) FROM server_values")
+	n, err := t.count(ctx, "SELECT (SELECT count(*) FROM server_values) + (SELECT count(*) FROM credentials)")
 	return canary, n > 0, err
 }
 
@@ -245,8 +254,17 @@ func checkValue(v Value) error {
 		if !inputForm.MatchString(v.Name) {
 			return bad("has no fit name: an Input's is made of letters, digits, _, . and -")
 		}
+	case mcpmux.ValueLogin:
+		if v.Name != mcpmux.LoginClientSecret && v.Name != mcpmux.LoginPrivateKey {
+			return bad("is not known: a login has a " + mcpmux.LoginClientSecret + " and a " + mcpmux.LoginPrivateKey)
+		}
 	default:
-		return mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a kind of value; they are env, header and input", string(v.Kind))
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a kind of value; they are env, header, input and login", string(v.Kind))
+	}
+	if v.MayRefer() {
+		if _, _, _, err := secret.ParseReference(text); err != nil {
+			return bad("is not what it looks like: " + err.Error())
+		}
 	}
 	if strings.ContainsRune(text, 0) {
 		return bad("has a NUL character in its value")

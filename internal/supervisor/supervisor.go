@@ -34,6 +34,9 @@ type Config struct {
 	Values func(context.Context, mcpmux.ServerID) ([]Value, error)
 	// Save stores what a Server said of itself and what it offers.
 	Save func(context.Context, mcpmux.ServerID, mcpmux.About, []mcpmux.Feature) error
+	// Renew gets other credentials for a Server that refused those it was shown; nil: there are no others. Its error
+	// is of mcpmux.CodeLoginRequired where a person is needed, and else it is worth trying again.
+	Renew func(context.Context, mcpmux.ServerID, *backend.LoginRequiredError) error
 	// MarkInteractive stores that a Server asks clients for something.
 	MarkInteractive func(context.Context, mcpmux.ServerID) error
 
@@ -292,6 +295,30 @@ func (s *Supervisor) Restart(id mcpmux.ServerID) error {
 		return mcpmux.Errorf(mcpmux.CodeConflict, "the server is disabled; enable it first")
 	default:
 		return mcpmux.Errorf(mcpmux.CodeConflict, "the gateway is stopped; start it first")
+	}
+}
+
+// Reload makes the Servers that match open their values again: others may be there now, or none may be open any
+// more. Connections whose configuration stays the same stay open.
+func (s *Supervisor) Reload(match func(*mcpmux.Server) bool) {
+	s.mu.Lock()
+	workers := slices.Collect(maps.Values(s.workers))
+	s.mu.Unlock()
+	for _, w := range workers {
+		w.post(func() {
+			if match(&w.srv) {
+				w.startOver()
+				w.resolve(nil)
+			}
+		})
+	}
+}
+
+// RequireLogin tells of a Server that a person has to log in to. Where it still works for some of what it offers
+// it stays connected, and its status says why. Calls in flight finish.
+func (s *Supervisor) RequireLogin(id mcpmux.ServerID, err error, works bool) {
+	if w := s.worker(id); w != nil {
+		w.post(func() { w.required(err, works) })
 	}
 }
 

@@ -97,6 +97,8 @@ func (w *worker) pinged(conn *backend.Conn, err error) {
 		st := mcpmux.ServerStatus{State: mcpmux.StateConnected}
 		if w.listErr != nil {
 			st.Reason = reason(w.listErr)
+		} else {
+			st.Reason = w.wish
 		}
 		w.set(st)
 		w.after(&w.ping, pingInterval, w.tick)
@@ -164,8 +166,48 @@ func (w *worker) dialFailed(key pool.Key, err error) {
 	w.fail(err)
 }
 
-// login waits for the user: a new value (a new stamp) or a restart is what brings the Server back.
+// login asks for other credentials, while requests wait; where nobody but a person has some, it waits for that.
 func (w *worker) login(err error) {
+	stop(&w.retry)
+	refused, ok := errors.AsType[*backend.LoginRequiredError](err)
+	if !ok || w.s.cfg.Renew == nil {
+		w.loginRequired(err)
+		return
+	}
+	w.s.pool.Expect(w.id)
+	turn := w.turn.Load()
+	w.async(func(ctx context.Context) func() {
+		err := w.s.cfg.Renew(ctx, w.id, refused)
+		return func() {
+			switch {
+			case turn != w.turn.Load(): // There is another configuration already.
+			case err == nil:
+				w.resolve(nil)
+			case mcpmux.CodeOf(err) == mcpmux.CodeLoginRequired:
+				w.loginRequired(err)
+			default:
+				w.fail(err)
+			}
+		}
+	})
+}
+
+// required is told by others, who met a refusal.
+func (w *worker) required(err error, works bool) {
+	if !works {
+		w.lost()
+		w.s.pool.EndScope(w.id, func(string) bool { return true })
+		w.loginRequired(err)
+		return
+	}
+	w.wish = w.s.scrub(w.id).text(reason(err))
+	if w.s.Status(w.id).State == mcpmux.StateConnected {
+		w.set(mcpmux.ServerStatus{State: mcpmux.StateConnected, Reason: w.wish})
+	}
+}
+
+// loginRequired waits for the user: a login, a new value (a new stamp) or a restart is what brings the Server back.
+func (w *worker) loginRequired(err error) {
 	stop(&w.retry)
 	err = w.s.scrub(w.id).error(err)
 	w.s.pool.Refuse(w.id, err)

@@ -50,7 +50,8 @@ type worker struct {
 	listedAt  time.Time
 	listErr   error // of lists that could not be read; they are tried again with the next ping
 	misses    int
-	marked    bool // interactive, in the store
+	marked    bool   // interactive, in the store
+	wish      string // what a connected Server would need a person for
 
 	failures int // in a row
 	backoff  *backoff.ExponentialBackOff
@@ -151,6 +152,7 @@ func (w *worker) update(srv *mcpmux.Server, idle time.Duration) {
 		w.srv, w.idle = desired, idle
 		switch {
 		case stale:
+			w.wish = ""
 			w.startOver()
 			w.set(mcpmux.ServerStatus{State: mcpmux.StateConnecting, Attempts: 1})
 			w.resolve(nil)

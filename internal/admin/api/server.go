@@ -54,6 +54,8 @@ type NewServer struct {
 	MaxProcesses int `json:"max_processes,omitempty"`
 	// Roots are the file:// URIs that a server hears which asks for roots while no client can be asked.
 	Roots []string `json:"roots,omitempty"`
+	// Login says how McpMux logs in to the server; left out, the server is asked.
+	Login *mcpmux.LoginConfig `json:"login,omitempty"`
 }
 
 // Value is one value of a Server, on its way into the store. It never comes out again.
@@ -80,6 +82,7 @@ type ServerPatch struct {
 	Era          json.RawMessage `json:"era,omitempty"`
 	MaxProcesses json.RawMessage `json:"max_processes,omitempty"`
 	Roots        json.RawMessage `json:"roots,omitempty"`
+	Login        json.RawMessage `json:"login,omitempty"`
 }
 
 // ValueRef names one value of a Server.
@@ -88,9 +91,35 @@ type ValueRef struct {
 	Name string           `json:"name"`
 }
 
-// Login is where a user logs in to a Server; URL is empty where no login is needed.
+// NewLogin says how a person wants to log in to a Server.
+type NewLogin struct {
+	// Method is browser (the default), paste or device: in a browser on this machine; in one elsewhere, whose last
+	// address is then sent to /servers/{alias}/login/redirect; by a code that is typed in somewhere (RFC 8628).
+	Method string `json:"method,omitempty"`
+	// Again logs in although several logins of late did not give the Server what it asks for.
+	Again bool `json:"again,omitempty"`
+}
+
+// Login is where a person goes to log in to a Server; URL is empty where nobody is needed.
 type Login struct {
 	URL string `json:"url"`
+	// UserCode is what to type in there, for the method device.
+	UserCode string `json:"user_code,omitempty"`
+	// ExpiresAt is until when; absent where there is no URL.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+// LoginRedirect is the address that a browser elsewhere was sent to at the end of a login.
+type LoginRedirect struct {
+	URL string `json:"url"`
+}
+
+// LoginProgress is how the login that was begun last goes.
+type LoginProgress struct {
+	// State is none, waiting, done or failed.
+	State string `json:"state"`
+	// Reason says why it failed.
+	Reason string `json:"reason,omitempty"`
 }
 
 // Feature is one Feature of a Server: under its own name, and as the Server listed it.

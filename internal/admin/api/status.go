@@ -43,10 +43,30 @@ type Status struct {
 	Revision int64 `json:"revision"`
 }
 
-// Secrets says where the master key comes from.
+// Secrets says where the master key is that stored values are sealed with.
 type Secrets struct {
-	Source  string `json:"source"`
+	// Source is keychain, credential, file, passphrase or keyfile; empty before there was a key.
+	Source string `json:"source"`
+	// State is unlocked, or locked: then values can neither be read nor written, and Reason says why.
+	State  string `json:"state"`
+	Reason string `json:"reason,omitempty"`
+	// KeyVersion counts the keys that there were, and Sealed what is sealed.
+	KeyVersion int `json:"key_version"`
+	Sealed     int `json:"sealed"`
+	// Warning says what is weak about the place, for as long as the key is there.
 	Warning string `json:"warning,omitempty"`
+}
+
+// Rekey says where the next master key is put: keychain, passphrase, keyfile or file:/path; left out, where the key
+// is now.
+type Rekey struct {
+	To         string `json:"to,omitempty"`
+	Passphrase string `json:"passphrase,omitempty"`
+}
+
+// Unlock may bring the passphrase that the master key is made of.
+type Unlock struct {
+	Passphrase string `json:"passphrase,omitempty"`
 }
 
 // Question is one open question: shall the Client move with the active Space?
@@ -63,7 +83,6 @@ type Process struct {
 	StartedAt     time.Time
 	DashboardAddr string
 	DataDir       string
-	Secrets       Secrets
 	Ready         bool
 	ReadyReason   string
 	Sessions      int

@@ -1,0 +1,423 @@
+package authclient
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/secret"
+	"github.com/mcpmux/mcpmux/internal/store"
+)
+
+const (
+	// renewTimeout bounds one renewal. It is the renewal's own: who waits for it may give up earlier.
+	renewTimeout = 30 * time.Second
+
+	// maxRefusals of tokens within refusalsIn, none of which had come to its end, are enough: others would be refused
+	// too.
+	maxRefusals = 3
+	refusalsIn  = 30 * time.Second
+
+	// maxLogins in maxLoginsIn are enough: when the Server still refuses, another will not help.
+	maxLogins   = 3
+	maxLoginsIn = time.Hour
+)
+
+// Target is a Server as a login needs it.
+type Target struct {
+	Alias string
+	// URL is the final address, with the values of its Inputs.
+	URL    string
+	Login  mcpmux.LoginConfig
+	Secret secret.Value // LoginClientSecret
+	Key    secret.Value // LoginPrivateKey, PEM
+	// Own says that the user gave the Server an Authorization header; there is no login then.
+	Own bool
+}
+
+// Config is what an Engine needs; Log, Now, Applied, Wanted and Needed may be nil.
+type Config struct {
+	Store *store.Store
+	// Target describes a Server.
+	Target func(context.Context, mcpmux.ServerID) (Target, error)
+	// Origin is where our pages are, for a host of ours: "http://127.0.0.1:45819".
+	Origin func(host string) string
+	// Applied returns once a revision is in effect.
+	Applied func(ctx context.Context, revision int64) error
+	// Wanted says whether the tokens of a Server are worth renewing before somebody needs them.
+	Wanted func(mcpmux.ServerID) bool
+	// Needed hears of a Server that cannot go on without a person.
+	Needed func(mcpmux.ServerID, *NeedsLogin)
+	Log    *slog.Logger
+	Now    func() time.Time
+	// resolve is the resolver of the zone check; nil is the system's.
+	resolve resolver
+}
+
+// NeedsLogin says that a person has to log in, and why, in words without a secret.
+type NeedsLogin struct {
+	Reason string
+	// Scope says that the Server works, and that more rights are wanted for some of it.
+	Scope bool
+}
+
+func (e *NeedsLogin) Error() string { return e.Reason }
+
+// Refusal is how a Server refused a request.
+type Refusal struct {
+	Status    int    // 401 or 403
+	Challenge string // WWW-Authenticate
+	// Used is the sha256 of the Authorization header that was refused, that of "" where there was none.
+	Used [32]byte
+}
+
+// Engine logs in to Servers. Its methods may be called from any goroutine.
+type Engine struct {
+	cfg   Config
+	life  context.Context //nolint:containedctx // ends with the Engine; parent of what nobody waits for
+	end   context.CancelFunc
+	tasks sync.WaitGroup
+	wake  chan struct{} // the schedule has changed
+
+	// mu guards the following.
+	mu      sync.Mutex
+	servers map[mcpmux.ServerID]*server
+	tickets map[[32]byte]*begun // by the hash of the ticket
+}
+
+// server is what is remembered of a Server while the daemon runs. Engine.mu guards it.
+type server struct {
+	flight   *flight       // the renewal under way
+	asked    challenge     // what the Server last asked for
+	refuse   time.Time     // no renewal is tried before that
+	pause    time.Duration // before that, after the last failure
+	reason   string        // why the tokens were lost
+	logins   []time.Time
+	refusals []time.Time // of tokens whose time had not come
+	device   *deviceLogin
+	progress *progress // of the login that was begun last; nil before one was
+	due      time.Time // of the next renewal ahead of need
+}
+
+// flight is one renewal, for everybody who waits for it.
+type flight struct {
+	done chan struct{}
+	err  error
+}
+
+// New makes an Engine. Close ends it.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Store == nil || cfg.Target == nil || cfg.Origin == nil {
+		return nil, errors.New("authclient: Store, Target and Origin are required")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Applied == nil {
+		cfg.Applied = func(context.Context, int64) error { return nil }
+	}
+	if cfg.Wanted == nil {
+		cfg.Wanted = func(mcpmux.ServerID) bool { return true }
+	}
+	if cfg.Needed == nil {
+		cfg.Needed = func(mcpmux.ServerID, *NeedsLogin) {}
+	}
+	e := &Engine{
+		cfg: cfg, wake: make(chan struct{}, 1),
+		servers: make(map[mcpmux.ServerID]*server), tickets: make(map[[32]byte]*begun),
+	}
+	e.life, e.end = context.WithCancel(context.Background())
+	e.tasks.Go(e.keepAhead)
+	return e, nil
+}
+
+// Close ends every renewal and every device login and waits for them.
+func (e *Engine) Close() {
+	e.end()
+	e.tasks.Wait()
+}
+
+// of is what is remembered of a Server. Called with mu held.
+func (e *Engine) of(id mcpmux.ServerID) *server {
+	s := e.servers[id]
+	if s == nil {
+		s = &server{}
+		e.servers[id] = s
+	}
+	return s
+}
+
+// Renew answers a refused request: nil means that other credentials are in effect now, and the request may be made
+// again, once, since a refused request was not carried out. *NeedsLogin means that a person is needed,
+// *TemporaryError that it may work later. One renewal serves everybody who comes while it is under way.
+func (e *Engine) Renew(ctx context.Context, id mcpmux.ServerID, r Refusal) error {
+	return e.fly(ctx, id, func(ctx context.Context) error { return e.answer(ctx, id, r) })
+}
+
+// fly runs f for a Server unless a renewal of it is under way, which then counts as f. A waiter that gives up does
+// not end the renewal.
+func (e *Engine) fly(ctx context.Context, id mcpmux.ServerID, f func(context.Context) error) error {
+	e.mu.Lock()
+	s := e.of(id)
+	fl := s.flight
+	if fl == nil {
+		fl = &flight{done: make(chan struct{})}
+		s.flight = fl
+		e.tasks.Go(func() {
+			ctx, cancel := context.WithTimeout(e.life, renewTimeout)
+			defer cancel()
+			err := f(ctx)
+			e.mu.Lock()
+			s.flight = nil
+			e.mu.Unlock()
+			fl.err = err
+			close(fl.done)
+			if need, ok := errors.AsType[*NeedsLogin](err); ok {
+				e.cfg.Needed(id, need)
+			}
+		})
+	}
+	e.mu.Unlock()
+	select {
+	case <-fl.done:
+		return fl.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// answer is one renewal.
+//
+//  1. What was refused is not what there is now: somebody was faster.
+//  2. More rights are wanted: of a person, or by client credentials.
+//  3. The Server has moved to another authorization server: what came of the old one is of no use.
+//  4. There is a refresh token: it is used, once.
+//  5. Client credentials need nobody.
+func (e *Engine) answer(ctx context.Context, id mcpmux.ServerID, r Refusal) error {
+	target, err := e.cfg.Target(ctx, id)
+	if err != nil {
+		return err
+	}
+	if target.Own {
+		return &NeedsLogin{Reason: "the server refused the Authorization header that was set for it; set another one"}
+	}
+	have, err := e.tokens(ctx, id)
+	if err != nil {
+		return err
+	}
+	if have != nil && have.digest() != r.Used {
+		return nil
+	}
+	asked := parseChallenge([]string{r.Challenge})
+	e.remember(id, asked)
+	if r.Status == 403 && asked.err != "insufficient_scope" {
+		return &NeedsLogin{Reason: "the server answered 403: this login may not use it", Scope: have != nil}
+	}
+	if r.Status == 403 && target.Login.Grant != mcpmux.GrantClient {
+		return &NeedsLogin{Reason: wantsScopes(asked.scope, e.exhausted(id)), Scope: have != nil}
+	}
+	w, err := e.web(target)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if have != nil && r.Status == 401 {
+		if moved, err := e.moved(ctx, w, target, asked, have); err != nil {
+			return err
+		} else if moved {
+			e.lose(ctx, id, "the server has moved to another authorization server; log in again")
+			have = nil
+		}
+	}
+	if have != nil && e.inVain(id, have) {
+		return &NeedsLogin{Reason: "the server refuses the tokens that the authorization server has just given; log in again"}
+	}
+	switch {
+	case target.Login.Grant == mcpmux.GrantClient:
+		return e.obtain(ctx, w, id, target, have)
+	case have != nil && have.Refresh != "":
+		return e.refresh(ctx, w, id, target, have)
+	}
+	return &NeedsLogin{Reason: e.why(id)}
+}
+
+// inVain counts the refusals of tokens whose time had not come, and says whether there were too many.
+func (e *Engine) inVain(id mcpmux.ServerID, have *tokens) bool {
+	now := e.cfg.Now()
+	if have.over(now) {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.of(id)
+	s.refusals = append(slices.DeleteFunc(s.refusals, func(at time.Time) bool { return now.Sub(at) >= refusalsIn }), now)
+	return len(s.refusals) > maxRefusals
+}
+
+// wantsScopes is what a person reads when a Server wants more rights.
+func wantsScopes(scope string, exhausted bool) string {
+	text := "the server wants more rights"
+	if scope != "" {
+		text += " (" + scope + ")"
+	}
+	if exhausted {
+		return text + fmt.Sprintf(", although %d logins gave what it asked for; its owner has to say what is wrong", maxLogins)
+	}
+	return text + "; log in again to give them"
+}
+
+// Access is the access token of a Server for a new connection, renewed first where its time is over; "" where there
+// is none. It is called when a configuration is resolved; errors are those of the store alone, since a token that
+// cannot be renewed now may still be good.
+func (e *Engine) Access(ctx context.Context, id mcpmux.ServerID) (secret.Value, error) {
+	have, err := e.tokens(ctx, id)
+	if err != nil || have == nil {
+		return secret.Value{}, err
+	}
+	if have.over(e.cfg.Now()) && have.Refresh != "" {
+		if err := e.renewAhead(ctx, id); err != nil {
+			e.cfg.Log.Debug("a token was not renewed before its use", "server", id, "err", err)
+		}
+		if have, err = e.tokens(ctx, id); err != nil || have == nil {
+			return secret.Value{}, err
+		}
+	}
+	return secret.NewValue(have.Access), nil
+}
+
+// renewAhead uses the refresh token though nothing was refused.
+func (e *Engine) renewAhead(ctx context.Context, id mcpmux.ServerID) error {
+	return e.fly(ctx, id, func(ctx context.Context) error {
+		target, err := e.cfg.Target(ctx, id)
+		if err != nil {
+			return err
+		}
+		have, err := e.tokens(ctx, id)
+		if err != nil || have == nil || have.Refresh == "" && target.Login.Grant != mcpmux.GrantClient {
+			return err
+		}
+		w, err := e.web(target)
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		if target.Login.Grant == mcpmux.GrantClient {
+			return e.obtain(ctx, w, id, target, have)
+		}
+		return e.refresh(ctx, w, id, target, have)
+	})
+}
+
+func (e *Engine) web(t Target) (*web, error) {
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return nil, mcpmux.Errorf(mcpmux.CodeInvalid, "the URL of this server is not an http or https address")
+	}
+	return newWeb(u, e.cfg.resolve)
+}
+
+// moved says whether the Server names other authorization servers than the one that the tokens are of. What it
+// says is read anew each time that it refuses a token.
+func (e *Engine) moved(ctx context.Context, w *web, t Target, asked challenge, have *tokens) (bool, error) {
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return false, err
+	}
+	res, err := w.findResource(ctx, u, asked.resourceMetadata)
+	if _, later := errors.AsType[*TemporaryError](err); later {
+		return false, nil // The authorization server that there was is asked.
+	}
+	if err != nil {
+		return false, refused(err)
+	}
+	return res != nil && !slices.Contains(res.Issuers, have.Issuer), nil
+}
+
+// refused makes of metadata that cannot be used something that a person has to see to.
+func refused(err error) error {
+	if _, ok := errors.AsType[*MetadataError](err); ok {
+		return &NeedsLogin{Reason: "no login is possible: " + err.Error()}
+	}
+	return err
+}
+
+func (e *Engine) remember(id mcpmux.ServerID, asked challenge) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.of(id).asked = asked
+}
+
+// lose forgets tokens that are of no more use; reason is shown until there are others.
+func (e *Engine) lose(ctx context.Context, id mcpmux.ServerID, reason string) {
+	e.mu.Lock()
+	e.of(id).reason = reason
+	e.mu.Unlock()
+	if _, err := e.cfg.Store.DropTokens(ctx, id); err != nil {
+		e.cfg.Log.Warn("tokens were not forgotten", "server", id, "err", err)
+	}
+}
+
+// why is what a person reads when a Server wants a login.
+func (e *Engine) why(id mcpmux.ServerID) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r := e.of(id).reason; r != "" {
+		return r
+	}
+	return "the server wants a login"
+}
+
+// exhausted says that the Server was logged in to so often of late that another login will not help.
+func (e *Engine) exhausted(id mcpmux.ServerID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.of(id)
+	s.logins = slices.DeleteFunc(s.logins, func(at time.Time) bool { return e.cfg.Now().Sub(at) >= maxLoginsIn })
+	return len(s.logins) >= maxLogins
+}
+
+// keep stores tokens, and waits until connections are made with them.
+func (e *Engine) keep(ctx context.Context, id mcpmux.ServerID, t *tokens) error {
+	ctx = context.WithoutCancel(ctx) // what an authorization server gave must not be lost
+	rev, err := e.cfg.Store.SaveCredential(ctx, id, t.credential())
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	s := e.of(id)
+	s.reason, s.refuse = "", time.Time{}
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, appliedWithin)
+	defer cancel()
+	return e.cfg.Applied(ctx, rev)
+}
+
+// appliedWithin bounds the wait for stored tokens to be in effect.
+const appliedWithin = 5 * time.Second
+
+// tokens are those that a Server has, nil where it has none.
+func (e *Engine) tokens(ctx context.Context, id mcpmux.ServerID) (*tokens, error) {
+	all, err := e.cfg.Store.Credentials(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		if c.Kind == store.CredentialTokens {
+			return readTokens(c)
+		}
+	}
+	return nil, nil
+}
+
+// digestOf is what a Refusal calls an Authorization header.
+func digestOf(header string) [32]byte { return sha256.Sum256([]byte(header)) }

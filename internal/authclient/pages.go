@@ -1,0 +1,106 @@
+package authclient
+
+import (
+	"bytes"
+	"errors"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
+)
+
+// flowCookie binds a login to the browser that began it. Cookies know no ports, so its path is all it is kept to.
+const flowCookie = "mcpmux_login"
+
+// page is what a person reads when a login has ended, or did not. It loads nothing and runs nothing.
+//
+//nolint:gochecknoglobals // constant
+var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{{.Title}} · McpMux</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { display: grid; place-items: center; min-height: 100vh; margin: 0 }
+main { max-width: 30rem; padding: 2rem; text-align: center }
+h1 { font-size: 1.4rem; margin: 0 0 .5rem }
+p { margin: 0; opacity: .8 }
+</style></head>
+<body><main><h1>{{.Title}}</h1><p>{{.Text}}</p></main></body></html>
+`))
+
+// Pages serves the two addresses that browsers see in the course of a login: our own start address, and the
+// callback. Whoever mounts it has checked Host and Origin.
+func (e *Engine) Pages() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+startPath+"{ticket}", e.serveStart)
+	mux.HandleFunc("GET "+callbackPath, e.serveCallback)
+	return mux
+}
+
+// serveStart sends the browser to the authorization server. GET changes nothing but what its ticket was made for.
+func (e *Engine) serveStart(w http.ResponseWriter, r *http.Request) {
+	address, cookie, err := e.Start(r.Context(), r.PathValue("ticket"))
+	if err != nil {
+		e.show(w, err, "")
+		return
+	}
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: the callback is http on this machine, where Safari keeps no Secure cookie; Lax, since the way back comes from another site.
+		Name: flowCookie, Value: cookie, Path: callbackPath, MaxAge: int(loginLife.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+	pageHeaders(w.Header())
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusFound)
+}
+
+func (e *Engine) serveCallback(w http.ResponseWriter, r *http.Request) {
+	cookie := ""
+	if c, err := r.Cookie(flowCookie); err == nil {
+		cookie = c.Value
+	}
+	id, err := e.Callback(r.Context(), r.URL.Query(), cookie)
+	alias := ""
+	if id != "" { // A login has ended; anything else leaves the browser's own alone.
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // as above
+			Name: flowCookie, Path: callbackPath, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
+		if t, err := e.cfg.Target(r.Context(), id); err == nil {
+			alias = t.Alias
+		}
+	}
+	e.show(w, err, alias)
+}
+
+// pageHeaders keep the page, and the addresses in which there are codes, to themselves.
+func pageHeaders(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+}
+
+// show answers a person.
+func (e *Engine) show(w http.ResponseWriter, err error, alias string) {
+	status, title, text := http.StatusOK, "Logged in to "+alias, "McpMux connects to it now. You can close this page."
+	if err != nil {
+		status, title, text = http.StatusBadRequest, "Not logged in", "Something went wrong; the log of McpMux says more."
+		if known, ok := errors.AsType[*mcpmux.Error](err); ok {
+			text = strings.ToUpper(known.Message[:1]) + known.Message[1:] + "."
+			if known.Code == mcpmux.CodeNotFound {
+				status = http.StatusNotFound
+			}
+		} else {
+			e.cfg.Log.Error("a login failed", "err", err)
+			status = http.StatusInternalServerError
+		}
+	}
+	var body bytes.Buffer
+	if err := page.Execute(&body, struct{ Title, Text string }{title, text}); err != nil {
+		e.cfg.Log.Error("a page was not made", "err", err)
+	}
+	pageHeaders(w.Header())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // whoever went away reads nothing
+}

@@ -1,0 +1,83 @@
+package secret
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// passphraseVariable names a file that holds the passphrase, for machines that start without a person.
+const passphraseVariable = "MCPMUX_PASSPHRASE_FILE" //nolint:gosec // It is the name of a variable.
+
+const (
+	// minPassphrase is the shortest passphrase in characters: with the cost below, guessing a random one of this
+	// length is out of reach, and shorter ones are words.
+	minPassphrase = 8
+	maxPassphrase = 1024
+)
+
+// Cost is what a guess at a passphrase costs (Argon2id, RFC 9106 §3.1).
+type Cost struct {
+	Time    uint32 `json:"t"`
+	Memory  uint32 `json:"m"` // KiB
+	Threads uint8  `json:"p"`
+}
+
+// defaultCost is the second recommended option of RFC 9106 §4.
+//
+//nolint:gochecknoglobals // constant
+var defaultCost = Cost{Time: 3, Memory: 64 << 10, Threads: 4}
+
+// derive makes the key of a passphrase.
+func (p Place) derive(passphrase Value) (key [32]byte) {
+	copy(key[:], argon2.IDKey([]byte(passphrase.Reveal()), p.Salt, p.Cost.Time, p.Cost.Memory, p.Cost.Threads, 32))
+	return key
+}
+
+// newPassphrasePlace makes a Place with a salt of its own.
+func newPassphrasePlace(version int) Place {
+	p := Place{Source: SourcePassphrase, Version: version, Salt: make([]byte, 16), Cost: defaultCost}
+	_, _ = rand.Read(p.Salt) // never fails (crypto/rand)
+	return p
+}
+
+// CheckPassphrase refuses what is too weak to be a passphrase, or too long to be typed.
+func CheckPassphrase(passphrase Value) error {
+	switch n := len([]rune(passphrase.Reveal())); {
+	case n < minPassphrase:
+		return fmt.Errorf("the passphrase has %d characters; it has at least %d", n, minPassphrase)
+	case n > maxPassphrase:
+		return fmt.Errorf("the passphrase has more than %d characters", maxPassphrase)
+	}
+	return nil
+}
+
+// readPassphrase reads the first line of a file; an empty path is no passphrase.
+func readPassphrase(path string) (Value, error) {
+	if path == "" {
+		return Value{}, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Value{}, fmt.Errorf("passphrase of %s: %w", passphraseVariable, err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return Value{}, err
+	}
+	if mode := info.Mode(); runtime.GOOS != "windows" && mode.IsRegular() && mode.Perm()&0o077 != 0 {
+		return Value{}, fmt.Errorf("passphrase of %s: %s has mode %04o, others may read it; run chmod 600", passphraseVariable, path, mode.Perm())
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 4*maxPassphrase))
+	if err != nil {
+		return Value{}, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return NewValue(strings.TrimSuffix(line, "\r")), nil
+}
