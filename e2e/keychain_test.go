@@ -103,6 +103,62 @@ func TestKeychain_KeepsTheKeyFromSessionToSession(t *testing.T) {
 	w.unlocked(s.Home)
 }
 
+// TestKeychain_UnlockedLaterTheServersThatNeedItComeBack unlocks the keyring under a daemon that found it
+// locked.
+func TestKeychain_UnlockedLaterTheServersThatNeedItComeBack(t *testing.T) {
+	t.Parallel()
+	s := keyringtest.Start(t, keyringtest.Options{Password: "right"})
+	dir := filepath.Join(shortTempDir(t), "data")
+	d := Start(t, inSession(dir, s))
+	d.AddServer("sealed", process(t, mcptest.Script{}, "--secret", "WHO=one")...)
+	key := d.NewClient("e2e")
+	d.leave(s)
+
+	s = keyringtest.Start(t, keyringtest.Options{Home: s.Home, Password: "wrong"})
+	d = Start(t, inSession(dir, s))
+	if _, text, code := d.TryCLI("secrets", "unlock"); code == 0 || !strings.Contains(text, "locked") {
+		t.Errorf("unlocked beside a locked keyring: exit code %d, %s", code, text)
+	}
+	s.Unlock("right")
+	d.CLI("secrets", "unlock")
+	d.AwaitServer("sealed", "connected")
+	if got := d.Session(key).CallText("sealed_env", `{"name":"WHO"}`); got != "one" {
+		t.Errorf("the sealed value is %q", got)
+	}
+	d.leave(s)
+}
+
+// TestKeychain_ANewKeyTakesThePlaceOfTheOldOne changes the master key within the keyring, then moves it out.
+func TestKeychain_ANewKeyTakesThePlaceOfTheOldOne(t *testing.T) {
+	t.Parallel()
+	s := keyringtest.Start(t, keyringtest.Options{})
+	dir := filepath.Join(shortTempDir(t), "data")
+	d := Start(t, inSession(dir, s))
+	d.AddServer("sealed", process(t, mcptest.Script{}, "--secret", "WHO=one")...)
+	key := d.NewClient("e2e")
+	for i, to := range []struct {
+		place string
+		items int
+	}{{"keychain", 1}, {"keyfile", 0}, {"keychain", 1}} {
+		d.CLI("secrets", "rekey", "--to", to.place)
+		if got := d.secrets(); got.Source != to.place || got.State != "unlocked" || got.KeyVersion != i+2 {
+			t.Errorf("change %d, to %s: %+v", i+1, to.place, got)
+		}
+		if n := s.Items(keychainService); n != to.items {
+			t.Errorf("change %d, to %s: the keyring has %d keys", i+1, to.place, n)
+		}
+	}
+	d.leave(s)
+
+	s = keyringtest.Start(t, keyringtest.Options{Home: s.Home})
+	d = Start(t, inSession(dir, s))
+	d.AwaitServer("sealed", "connected")
+	if got := d.Session(key).CallText("sealed_env", `{"name":"WHO"}`); got != "one" {
+		t.Errorf("the sealed value is %q", got)
+	}
+	d.leave(s)
+}
+
 // An installation that never had a keyring to ask does not take a locked one for none.
 func TestKeychain_LockedAtTheFirstStartMakesNoKey(t *testing.T) {
 	t.Parallel()
