@@ -2,9 +2,14 @@ package e2e
 
 import (
 	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"html"
 	"io"
@@ -13,9 +18,11 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -25,7 +32,8 @@ import (
 type oauthServer struct {
 	Issuer, MCP, Counts string
 
-	t *testing.T
+	t   *testing.T
+	end func() // ends it before the test does
 }
 
 // startOAuth starts the fixture, with environment variables that its head explains, and ends it with the test.
@@ -46,16 +54,18 @@ func startOAuth(t *testing.T, env ...string) *oauthServer {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	s := &oauthServer{t: t, end: sync.OnceFunc(func() {
 		_ = in.Close()
 		late := time.AfterFunc(stopTime, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait() // How it ended is told by what it wrote.
 		late.Stop()
+	})}
+	t.Cleanup(func() {
+		s.end()
 		if t.Failed() {
 			t.Logf("output of the authorization server:\n%s", log)
 		}
 	})
-	s := &oauthServer{t: t}
 	late := time.AfterFunc(startTime, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
 	line, err := bufio.NewReader(out).ReadBytes('\n')
@@ -449,8 +459,8 @@ func TestRealOAuth_LoginRefreshAndLogout(t *testing.T) {
 	}
 }
 
-// A hundred callers at once, when the token has just ended, cause one refresh: a second use of the refresh token
-// would end the login at this server.
+// Many callers at the moment when the token has ended cause one refresh: a second use of the refresh token would
+// end the login at this server.
 func TestRealOAuth_ManyCallersOneRefresh(t *testing.T) {
 	t.Parallel()
 	s := startOAuth(t, "OAUTH_TOKEN_LIFE=3")
@@ -488,22 +498,58 @@ func TestRealOAuth_ALoginOutlivesTheDaemon(t *testing.T) {
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	late := time.NewTimer(3 * time.Second) // The token ends meanwhile.
-	defer late.Stop()
-	<-late.C
 	d = Start(t, Options{Dir: d.Dir})
 	d.AwaitServer("gh", "connected")
-	if got := d.Session(key).CallText("gh_whoami", `{}`); got != "alice" {
-		t.Errorf("after the restart: %q", got)
-	}
+	m := d.Session(key)
+	d.Await("refreshes", func() bool {
+		if got := m.CallText("gh_whoami", `{}`); got != "alice" {
+			t.Errorf("after the restart: %q", got)
+		}
+		return s.count("token refresh_token 200") >= 2
+	})
 	s.wantGoodClient()
 	s.wantCounts("token authorization", map[string]int{"token authorization_code 200": 1})
 }
 
+// An authorization server that was set up anew knows neither tokens nor clients. A new login registers anew.
+func TestRealOAuth_ForgottenClientsRegisterAgain(t *testing.T) {
+	t.Parallel()
+	s := startOAuth(t)
+	d := Start(t, Options{})
+	d.addProtected("gh", s.MCP)
+	d.logInReally("gh")
+	m := d.Session(d.NewClient("app"))
+	s.end()
+	s = startOAuth(t, "OAUTH_PORTS="+portOf(t, s.Issuer)+","+portOf(t, s.MCP))
+	d.Await("a call that is refused", func() bool { return m.Call("gh_whoami", `{}`).Last(t).Error != nil })
+	d.awaitState("login_required", "gh")
+	d.logInReally("gh")
+	if got := m.CallText("gh_whoami", `{}`); got != "alice" {
+		t.Errorf("after another login: %q", got)
+	}
+	s.wantCounts("registration", map[string]int{"registration 201": 1})
+}
+
+func portOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Port()
+}
+
 func TestRealOAuth_OtherWaysIn(t *testing.T) {
 	t.Parallel()
-	s := startOAuth(t, `OAUTH_CLIENTS=[{"client_id":"machine","client_secret":"a-secret-of-the-machine","grant_types":["client_credentials"],
-		"redirect_uris":[],"response_types":[],"token_endpoint_auth_method":"client_secret_basic"}]`)
+	file, public := signingKey(t)
+	machine := func(rest string) string {
+		return `{"grant_types":["client_credentials"],"redirect_uris":[],"response_types":[],` + rest + `}`
+	}
+	s := startOAuth(t, "OAUTH_CLIENTS=["+strings.Join([]string{
+		machine(`"client_id":"basic","client_secret":"a-secret-of-the-machine","token_endpoint_auth_method":"client_secret_basic"`),
+		machine(`"client_id":"post","client_secret":"a-secret-of-the-machine","token_endpoint_auth_method":"client_secret_post"`),
+		machine(`"client_id":"signer","jwks":{"keys":[` + public + `]},"token_endpoint_auth_method":"private_key_jwt"`),
+	}, ",")+"]")
 	d := Start(t, Options{})
 	// By a code that is typed in elsewhere.
 	d.addProtected("device", s.MCP)
@@ -519,12 +565,18 @@ func TestRealOAuth_OtherWaysIn(t *testing.T) {
 		t.Fatalf("the page for the code: %d %s", status, page)
 	}
 	d.AwaitServer("device", "connected")
-	// By a secret of the program's own.
-	d.CLI("server", "add", "machine", "--login-grant", "client_credentials", "--client-id", "machine", "--client-secret", "a-secret-of-the-machine", s.MCP)
-	d.AwaitServer("machine", "connected")
+	// By a secret, or a key, of the program's own.
+	for id, flags := range map[string][]string{
+		"basic":  {"--client-secret", "a-secret-of-the-machine"},
+		"post":   {"--client-secret", "a-secret-of-the-machine", "--login-auth-method", "client_secret_post"},
+		"signer": {"--private-key", file, "--login-auth-method", "private_key_jwt"},
+	} {
+		d.CLI(slices.Concat([]string{"server", "add", id, "--login-grant", "client_credentials", "--client-id", id}, flags, []string{s.MCP})...)
+		d.AwaitServer(id, "connected")
+	}
 
 	m := d.Session(d.NewClient("app"))
-	for alias, want := range map[string]string{"device": "alice", "machine": "machine"} {
+	for alias, want := range map[string]string{"device": "alice", "basic": "basic", "post": "post", "signer": "signer"} {
 		if got := m.CallText(alias+"_whoami", `{}`); got != want {
 			t.Errorf("%s is %q", alias, got)
 		}
@@ -533,4 +585,27 @@ func TestRealOAuth_OtherWaysIn(t *testing.T) {
 	if all := d.Log(); slices.ContainsFunc([]string{"a-secret-of-the-machine", login.Code}, func(text string) bool { return strings.Contains(all, text) }) {
 		t.Error("a secret is in the log")
 	}
+}
+
+// signingKey is a file with a private key, and the public one as a JWK (RFC 7517).
+func signingKey(t *testing.T) (file, public string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	point, err := key.PublicKey.Bytes() // 4, x, y: SEC 1 §2.3.3.
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, y := base64.RawURLEncoding.EncodeToString(point[1:33]), base64.RawURLEncoding.EncodeToString(point[33:])
+	return file, `{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","x":"` + x + `","y":"` + y + `"}`
 }
