@@ -159,6 +159,34 @@ func TestKeychain_ANewKeyTakesThePlaceOfTheOldOne(t *testing.T) {
 	d.leave(s)
 }
 
+// TestKeychain_PromptThatNobodyAnswersHoldsNothingUp starts a daemon in a session whose keyring asks somebody who
+// is not there, then ends the bus under the open prompt: the daemon does without, and ends well.
+func TestKeychain_PromptThatNobodyAnswersHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	s := keyringtest.Start(t, keyringtest.Options{Bare: true})
+	deaf := keyringtest.Deafen(s)
+	d := Start(t, inSession(filepath.Join(shortTempDir(t), "data"), s))
+	select {
+	case <-deaf.Asked:
+	default:
+		t.Error("nobody was asked")
+	}
+	if got := d.secrets(); got.State != "locked" || !strings.Contains(got.Reason, "no answer") {
+		t.Errorf("secrets: %+v", got)
+	}
+	d.AddScripted("plain", mcptest.Script{})
+	m := d.Session(d.NewClient("e2e"))
+	m.Call("plain_echo", `{}`).Result(t)
+	s.End()
+	m.Call("plain_echo", `{}`).Result(t)
+	if got := d.secrets(); got.State != "locked" {
+		t.Errorf("secrets without the bus: %+v", got)
+	}
+	if _, err := os.Stat(filepath.Join(d.Dir, "master.key")); err == nil {
+		t.Error("a key file was made")
+	}
+}
+
 // An installation that never had a keyring to ask does not take a locked one for none.
 func TestKeychain_LockedAtTheFirstStartMakesNoKey(t *testing.T) {
 	t.Parallel()
