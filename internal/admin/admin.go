@@ -58,8 +58,10 @@ type Config struct {
 	// NewKey makes an access key: the key itself, and what is kept of it.
 	NewKey  func() (key, hint string, hash [32]byte)
 	Process func() api.Process
-	Log     *slog.Logger
-	Now     func() time.Time
+	// Hide takes secrets out of a text; nil takes out nothing.
+	Hide func(string) string
+	Log  *slog.Logger
+	Now  func() time.Time
 }
 
 // Admin serves the admin API.
@@ -91,6 +93,9 @@ func New(cfg Config) (*Admin, error) {
 	}
 	if cfg.Wait == nil {
 		cfg.Wait = func(context.Context, int64) error { return nil }
+	}
+	if cfg.Hide == nil {
+		cfg.Hide = func(t string) string { return t }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

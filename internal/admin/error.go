@@ -63,7 +63,9 @@ func (a *Admin) fail(w http.ResponseWriter, r *http.Request, err error) {
 		a.log.Error("admin request", "method", r.Method, "path", r.URL.Path, "err", err)
 		status, known = http.StatusInternalServerError, mcpmux.Errorf(mcpmux.CodeInternal, "internal error; the daemon's log has more")
 	}
-	body, err := json.Marshal(api.ErrorBody{Error: *known})
+	shown := *known
+	shown.Message = a.cfg.Hide(shown.Message)
+	body, err := json.Marshal(api.ErrorBody{Error: shown})
 	if err != nil {
 		body = fmt.Appendf(nil, `{"error":{"code":%q,"message":"internal error"}}`, mcpmux.CodeInternal)
 	}

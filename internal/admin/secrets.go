@@ -21,7 +21,9 @@ type Secrets interface {
 	Rekey(ctx context.Context, to string, passphrase secret.Value) error
 }
 
-func (a *Admin) secrets(r *http.Request) (api.Secrets, error) { return a.cfg.Secrets.Status(r.Context()), nil }
+func (a *Admin) secrets(r *http.Request) (api.Secrets, error) {
+	return a.cfg.Secrets.Status(r.Context()), nil
+}
 
 func (a *Admin) lockSecrets(r *http.Request) (api.Secrets, error) {
 	err := a.cfg.Secrets.Lock(r.Context())

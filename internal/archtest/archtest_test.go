@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"internal/store":       {"internal/mcpmux", "internal/secret"},
 	"internal/backend":     {"internal/mcpmux", "internal/wire", "internal/protocol"},
 	"internal/pool":        {"internal/mcpmux", "internal/backend"},
-	"internal/supervisor":  {"internal/mcpmux", "internal/backend", "internal/pool", "internal/wire"},
+	"internal/supervisor":  {"internal/mcpmux", "internal/secret", "internal/backend", "internal/pool", "internal/wire"}, // secret: what takes values out of texts
 	"internal/gateway":     {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/catalog", "internal/backend", "internal/pool"},
 	"internal/authserver":  {"internal/mcpmux"},
 	"internal/authclient":  {"internal/mcpmux", "internal/secret", "internal/store"},
@@ -69,7 +69,7 @@ var homes = map[string][]string{
 	"github.com/cenkalti/backoff/v5":         {"internal/supervisor"},
 	"gopkg.in/natefinch/lumberjack.v2":       {"internal/supervisor"},
 	"github.com/yosida95/uritemplate/v3":     {"internal/catalog"},
-	"golang.org/x/sys":                       {"internal/guard", "internal/backend"},
+	"golang.org/x/sys":                       {"internal/guard", "internal/backend", "internal/daemon"},
 	"golang.org/x/crypto":                    {"internal/secret"},
 	"golang.org/x/oauth2":                    {"internal/authclient"},
 	"github.com/modelcontextprotocol/go-sdk": {"internal/authclient", "internal/mcptest", "e2e"},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ type daemon struct {
 	store    *store.Store
 	keys     *keys
 	resolver secret.Resolver
+	known    secret.Known // every secret in use, so that no text shows one
 	verify   *authserver.Verifier
 	seen     *authserver.LastSeen
 	super    *supervisor.Supervisor
@@ -83,7 +85,8 @@ func Run(ctx context.Context, opt Options) (err error) {
 	}
 	defer unlock()
 	d := &daemon{opt: opt, level: new(slog.LevelVar), begun: time.Now()}
-	d.log = opt.logger(d.level)
+	d.log = opt.logger(d.level, &d.known)
+	harden(d.log)
 	if err := d.openStore(ctx); err != nil {
 		return err
 	}
@@ -131,7 +134,7 @@ func (d *daemon) openStore(ctx context.Context) error {
 func (d *daemon) run(ctx context.Context) (err error) {
 	d.verify = authserver.NewVerifier(time.Now)
 	d.seen = authserver.NewLastSeen(time.Now)
-	d.ledger = newLedger(d.store.AppendActivity, d.log)
+	d.ledger = newLedger(d.appendActivity, d.log)
 	clientInfo := []byte(`{"name":"mcpmux","title":"McpMux","version":"` + d.opt.Version + `"}`)
 
 	d.super, err = supervisor.New(supervisor.Config{
@@ -245,7 +248,7 @@ func (d *daemon) announce() {
 		gw = d.front.URL() + "/mcp"
 	}
 	fmt.Fprintf(out, "McpMux %s\n  gateway    %s\n  dashboard  %s\n  data       %s\n", d.opt.Version, gw, d.desk.url(), d.opt.DataDir)
-	if _, warning, err := d.keys.state(); err != nil {
+	if warning, err := d.keys.state(); err != nil {
 		fmt.Fprintf(out, "  secrets    locked: %v\n", err)
 	} else if warning != "" {
 		fmt.Fprintf(out, "  secrets    %s\n", warning)
@@ -278,6 +281,9 @@ func (d *daemon) apply(st *mcpmux.State) {
 		d.level.Set(l)
 	}
 	d.state.Store(st)
+	d.known.Retain(func(owner string) bool {
+		return slices.ContainsFunc(st.Servers, func(srv mcpmux.Server) bool { return string(srv.ID) == owner })
+	})
 	d.verify.Apply(st)
 	d.auth.Apply(st)
 	d.super.Apply(st)
@@ -295,14 +301,17 @@ func (d *daemon) identify(authorization string) (gateway.Identity, error) {
 func (d *daemon) values(ctx context.Context, id mcpmux.ServerID) ([]supervisor.Value, error) {
 	values, err := d.ownValues(ctx, id)
 	if err != nil || authorized(values) {
+		d.hide(id, values)
 		return values, err
 	}
+	defer func() { d.hide(id, values) }()
 	access, err := d.auth.Access(ctx, id)
 	if err != nil || access.Reveal() == "" {
 		return values, err
 	}
 	name := mcpmux.ValueName{Kind: mcpmux.ValueHeader, Name: "Authorization", Secret: true}
-	return append(values, supervisor.Value{ValueName: name, Text: authclient.Bearer(access.Reveal())}), nil
+	values = append(values, supervisor.Value{ValueName: name, Text: authclient.Bearer(access.Reveal())})
+	return values, nil
 }
 
 // ownValues opens the values that a Server was given.

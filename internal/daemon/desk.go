@@ -38,7 +38,7 @@ type desk struct {
 func newDesk(d *daemon) (*desk, error) {
 	k := &desk{d: d}
 	a, err := admin.New(admin.Config{
-		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Secrets: d.keys, Wait: d.follow.wait,
+		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
 		NewKey: authserver.NewKey, Process: k.process, Log: d.log,
 	})
 	k.admin = a
@@ -200,7 +200,7 @@ func (k *desk) ready() (bool, string) {
 	if !k.d.front.Running() {
 		return false, "the gateway is stopped"
 	}
-	if _, _, err := k.d.keys.state(); err != nil {
+	if _, err := k.d.keys.state(); err != nil {
 		return false, "stored values are locked: " + err.Error()
 	}
 	ok, waiting := k.d.super.Settled()

@@ -4,9 +4,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/secret"
 )
 
 // Options is what the command line and the environment say. Empty addresses and LogLevel leave the choice to
@@ -27,9 +29,37 @@ type Options struct {
 	Version  string
 }
 
-// logger makes the daemon's log: text for a person at the terminal.
-func (o *Options) logger(level *slog.LevelVar) *slog.Logger {
-	return slog.New(slog.NewTextHandler(o.Log, &slog.HandlerOptions{Level: level}))
+// logger makes the daemon's log: text for a person at the terminal, without secrets.
+func (o *Options) logger(level *slog.LevelVar, known *secret.Known) *slog.Logger {
+	return slog.New(slog.NewTextHandler(&scrubbed{o.Log, known}, &slog.HandlerOptions{Level: level, ReplaceAttr: hideAttr}))
+}
+
+// scrubbed is a writer that known secrets do not get through. Each record of a log is one Write.
+type scrubbed struct {
+	to    io.Writer
+	known *secret.Known
+}
+
+func (s *scrubbed) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(s.to, s.known.Text(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// secretAttrs are the names of attributes that nobody should log; should somebody do it, they are not shown.
+//
+//nolint:gochecknoglobals // constant table
+var secretAttrs = []string{
+	"authorization", "cookie", "set_cookie", "set-cookie", "code", "state", "verifier", "token", "access_token", "refresh_token",
+	"secret", "client_secret", "password", "passphrase", "assertion", "key", "access_key", "ticket",
+}
+
+func hideAttr(_ []string, a slog.Attr) slog.Attr {
+	if slices.Contains(secretAttrs, strings.ToLower(a.Key)) {
+		return slog.String(a.Key, "[redacted]")
+	}
+	return a
 }
 
 // parseLevel reads a log level as the setting log.level has it.

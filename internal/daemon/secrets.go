@@ -13,6 +13,7 @@ import (
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/secret"
 	"github.com/mcpmux/mcpmux/internal/store"
+	"github.com/mcpmux/mcpmux/internal/supervisor"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 )
 
 // errUserLocked is why values are locked that were open.
-var errUserLocked = errors.New("locked by `mcpmux secrets lock`")
+var errUserLocked = errors.New("their user wanted that (`mcpmux secrets lock`)")
 
 // keys is the master key of the running daemon: found, forgotten, looked for again, replaced.
 type keys struct {
@@ -109,11 +110,11 @@ func (k *keys) set(source secret.Source, place secret.Place, err error) {
 	k.source, k.place, k.err = source, place, err
 }
 
-// state is the key's source, without the key, and why values cannot be opened.
-func (k *keys) state() (source, warning string, err error) {
+// state is what is weak about the key's place, and why values cannot be opened.
+func (k *keys) state() (warning string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.source.Kind, k.source.Warning, k.err
+	return k.source.Warning, k.err
 }
 
 // derive is a key for another purpose; nil while the master key is not there.
@@ -133,7 +134,7 @@ func (k *keys) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if _, _, err := k.state(); err == nil || errors.Is(err, errUserLocked) || errors.Is(err, secret.ErrPassphrase) {
+		if _, err := k.state(); err == nil || errors.Is(err, errUserLocked) || errors.Is(err, secret.ErrPassphrase) {
 			continue
 		}
 		if k.open(ctx, 0, secret.Value{}) == nil {
@@ -161,7 +162,7 @@ func (k *keys) Status(ctx context.Context) api.Secrets {
 
 // Unlock implements admin.Secrets.
 func (k *keys) Unlock(ctx context.Context, passphrase secret.Value) error {
-	if _, _, err := k.state(); err == nil {
+	if _, err := k.state(); err == nil {
 		return nil
 	}
 	if err := k.open(ctx, personLimit, passphrase); err != nil {
@@ -176,7 +177,7 @@ func (k *keys) Unlock(ctx context.Context, passphrase secret.Value) error {
 func (k *keys) Lock(context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	if _, _, err := k.state(); err != nil {
+	if _, err := k.state(); err != nil {
 		return nil // it is locked
 	}
 	k.store.Lock()
@@ -193,7 +194,7 @@ func (k *keys) Lock(context.Context) error {
 func (k *keys) Rekey(ctx context.Context, to string, passphrase secret.Value) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	if _, _, err := k.state(); err != nil {
+	if _, err := k.state(); err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "stored values are locked; unlock them first: `mcpmux secrets unlock`")
 	}
 	ctx = context.WithoutCancel(ctx) // half of it is nothing
@@ -243,4 +244,23 @@ func (d *daemon) dereference(ctx context.Context, v store.Value) (string, error)
 		return "", mcpmux.Errorf(mcpmux.CodeUnavailable, "the secret %q is kept elsewhere and was not found: %v", v.Name, err)
 	}
 	return found.Reveal(), nil
+}
+
+// hide keeps the secrets of a Server out of every text from now on.
+func (d *daemon) hide(id mcpmux.ServerID, values []supervisor.Value) {
+	var secrets []string
+	for _, v := range values {
+		if v.Secret || v.Kind == mcpmux.ValueLogin {
+			secrets = append(secrets, v.Parts()...)
+		}
+	}
+	d.known.Set(string(id), secrets)
+}
+
+// appendActivity stores the record of requests without secrets: the name of a resource may hold one.
+func (d *daemon) appendActivity(ctx context.Context, batch []mcpmux.Activity) error {
+	for i := range batch {
+		batch[i].Name = d.known.Text(batch[i].Name)
+	}
+	return d.store.AppendActivity(ctx, batch)
 }

@@ -114,7 +114,7 @@ func readTail(path string) []LogLine {
 func (l *serverLog) add(source, level, text string) error {
 	l.mu.Lock()
 	// Values go first: half a value at the cut would not be recognised.
-	text = l.scrub.text(strings.TrimRight(text, "\r\n"))
+	text = l.scrub.Text(strings.TrimRight(text, "\r\n"))
 	if len(text) > maxLine {
 		text = strings.ToValidUTF8(text[:maxLine], "") + " …"
 	}

@@ -253,7 +253,7 @@ func (w *worker) hide(values []Value) {
 func (w *worker) unresolved(err error) {
 	w.lost()
 	w.resolved = false
-	why := w.s.scrub(w.id).text(reason(err))
+	why := w.s.scrub(w.id).Text(reason(err))
 	w.s.pool.Remove(w.id)
 	w.s.pool.Refuse(w.id, refusal(w.srv.Alias, "%s", why))
 	w.note("error", "cannot connect: %s", why)
