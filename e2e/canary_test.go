@@ -132,8 +132,10 @@ func TestCanaries_NoSecretIsAnywhereItShouldNotBe(t *testing.T) {
 	d.AwaitServer("gh", "connected")
 	d.AwaitServer("robot", "connected")
 	bad := oauthtest.New(t, oauthtest.Script{Answers: map[string][]oauthtest.Answer{
-		oauthtest.Token: {{Status: http.StatusBadRequest, Header: map[string]string{"Content-Type": "application/json"},
-			Body: `{"error":"invalid_grant","error_description":"` + c.plain("the answer of an authorization server") + `"}`}},
+		oauthtest.Token: {{
+			Status: http.StatusBadRequest, Header: map[string]string{"Content-Type": "application/json"},
+			Body: `{"error":"invalid_grant","error_description":"` + c.plain("the answer of an authorization server") + `"}`,
+		}},
 	}})
 	d.addProtected("bad", bad.MCP())
 	d.tryLogIn("bad")
@@ -214,7 +216,7 @@ func (d *Daemon) tryLogIn(alias string) {
 // followEvents listens to the event stream; what it answers is what came until then.
 func (d *Daemon) followEvents() (events func() []byte) {
 	d.t.Helper()
-	resp, err := d.control().Get("http://mcpmux/api/v1/events")
+	resp, err := d.control().Get("http://mcpmux/api/v1/events") //nolint:bodyclose // below, in a goroutine
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -222,9 +224,9 @@ func (d *Daemon) followEvents() (events func() []byte) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		defer resp.Body.Close()
 		_, _ = io.Copy(&all, resp.Body) // It ends with the daemon.
 	}()
-	d.t.Cleanup(func() { _ = resp.Body.Close() })
 	return func() []byte {
 		<-ended
 		return []byte(all.String())

@@ -102,13 +102,41 @@ function row(...cells) {
   return tr;
 }
 
+// logIn opens the way to a server's login in a tab of its own. The tab is opened at once, since a browser lets
+// only a press of a button do that.
+async function logIn(s) {
+  const tab = window.open("about:blank");
+  try {
+    const { url } = await api("POST", `servers/${part(s.alias)}/login?space=${part(s.space_id)}`, {});
+    if (url && tab) tab.location.replace(url);
+    else tab?.close();
+    if (url && !tab) throw new Error("the browser opened no tab; allow this page to do that, or run: mcpmux server login " + s.alias);
+  } catch (err) {
+    tab?.close();
+    throw err;
+  }
+}
+
+function drawLogin(s) {
+  const shown = [];
+  if (s.logged_in) {
+    const ends = s.logged_in.expires_at && !s.logged_in.renewable ? `, until ${new Date(s.logged_in.expires_at).toLocaleString()}` : "";
+    shown.push(element("small", `at ${new URL(s.logged_in.issuer).host}${ends}`));
+  }
+  if (s.status.login_wanted) shown.push(button("Log in", `Log in to ${s.alias}`, () => logIn(s)));
+  if (s.logged_in) {
+    shown.push(button("Log out", `Log out of ${s.alias}`, () => api("POST", `servers/${part(s.alias)}/logout?space=${part(s.space_id)}`)));
+  }
+  return shown;
+}
+
 function drawServer(s) {
   const state = [element("span", s.status.state.replace("_", " "), "state " + s.status.state)];
   if (s.status.reason) state.push(element("small", s.status.reason));
   const verb = s.enabled ? "disable" : "enable";
   const path = `servers/${part(s.alias)}/${verb}?space=${part(s.space_id)}`;
   const f = s.features;
-  return row(s.alias, state, `${f.tools} tools, ${f.prompts} prompts, ${f.resources + f.templates} resources`,
+  return row(s.alias, state, `${f.tools} tools, ${f.prompts} prompts, ${f.resources + f.templates} resources`, drawLogin(s),
     button(s.enabled ? "Switch off" : "Switch on", `${s.enabled ? "Switch off" : "Switch on"} ${s.alias}`, () => api("POST", path)));
 }
 

@@ -121,7 +121,7 @@ func start(ctx context.Context) (*gateway, error) {
 	}
 	g := &gateway{dir: dir, ended: make(chan struct{})}
 	g.env = append(os.Environ(), "HOME="+dir, "MCPMUX_DATA_DIR="+filepath.Join(dir, "data"), "MCPMUX_MASTER_KEY_FILE="+keyFile, "MCPMUX_NO_BROWSER=1")
-	g.cmd = exec.Command(os.Getenv("MCPMUX_PROGRAM"), "serve", "--gateway-addr", "localhost:0", "--dashboard-addr", "localhost:0", "--no-browser") //nolint:gosec,noctx // it is told to stop, not killed
+	g.cmd = exec.Command(os.Getenv("MCPMUX_PROGRAM"), "serve", "--gateway-addr", "localhost:0", "--dashboard-addr", "localhost:0", "--no-browser") //nolint:noctx // it is told to stop, not killed
 	g.cmd.Env, g.cmd.Stdout, g.cmd.Stderr = g.env, os.Stderr, os.Stderr
 	if err := g.cmd.Start(); err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (g *gateway) stop() {
 
 // cli runs a command and reads what it prints.
 func (g *gateway) cli(ctx context.Context, into any, args ...string) error {
-	cmd := exec.CommandContext(ctx, os.Getenv("MCPMUX_PROGRAM"), append([]string{"--json"}, args...)...) //nolint:gosec // the program under test
+	cmd := exec.CommandContext(ctx, os.Getenv("MCPMUX_PROGRAM"), append([]string{"--json"}, args...)...)
 	cmd.Env = g.env
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -218,7 +218,10 @@ func (g *gateway) add(ctx context.Context, scenario, server string) error {
 }
 
 type serverStatus struct {
-	Status struct{ State, Reason string }
+	Status struct {
+		State, Reason string
+		Wanted        bool `json:"login_wanted"`
+	}
 }
 
 func (g *gateway) server(ctx context.Context) (s serverStatus, err error) {
@@ -245,7 +248,7 @@ func (g *gateway) settle(ctx context.Context) error {
 // wantsLogin says whether what failed can be helped by a login.
 func (g *gateway) wantsLogin(ctx context.Context) bool {
 	s, err := g.server(ctx)
-	return err == nil && (s.Status.State == "login_required" || strings.Contains(s.Status.Reason, "more rights"))
+	return err == nil && s.Status.Wanted
 }
 
 // login is a person with a browser: presses Log in, and goes where it is sent.
@@ -310,7 +313,7 @@ func (g *gateway) client(ctx context.Context, scenario, front string) error {
 	if strings.HasPrefix(scenario, "auth/") {
 		scenario = "auth/metadata-default"
 	}
-	cmd := exec.CommandContext(ctx, os.Getenv("MCPMUX_SDK_CLIENT"), front) //nolint:gosec // a fixture
+	cmd := exec.CommandContext(ctx, os.Getenv("MCPMUX_SDK_CLIENT"), front)
 	cmd.Env = append(slices.Clone(os.Environ()), "MCP_CONFORMANCE_SCENARIO="+scenario)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {

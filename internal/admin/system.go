@@ -52,6 +52,9 @@ func (a *Admin) countServers(st *mcpmux.State, out *api.Status) {
 		switch s := a.cfg.Servers.Status(srv.ID); s.State {
 		case mcpmux.StateConnected:
 			out.ConnectedServers++
+			if s.LoginWanted {
+				out.Warnings = append(out.Warnings, trouble(st, srv, s))
+			}
 		case mcpmux.StateIdle:
 			out.IdleServers++
 		case mcpmux.StateError, mcpmux.StateLoginRequired:

@@ -221,7 +221,10 @@ func (e *Engine) answer(ctx context.Context, id mcpmux.ServerID, r Refusal) erro
 	asked := parseChallenge([]string{r.Challenge})
 	e.remember(id, asked)
 	if r.Status == 403 && asked.err != "insufficient_scope" {
-		return &NeedsLogin{Reason: "the server answered 403: this login may not use it", Scope: have != nil}
+		if have != nil {
+			return mcpmux.Errorf(mcpmux.CodeDenied, "the server forbids it (HTTP 403), and a login would not change that")
+		}
+		return &NeedsLogin{Reason: "the server forbids it without a login (HTTP 403)"}
 	}
 	if r.Status == 403 && target.Login.Grant != mcpmux.GrantClient {
 		return &NeedsLogin{Reason: wantsScopes(asked.scope, e.exhausted(id)), Scope: have != nil}
@@ -284,7 +287,7 @@ func (e *Engine) Access(ctx context.Context, id mcpmux.ServerID) (secret.Value, 
 	if err != nil || have == nil {
 		return secret.Value{}, err
 	}
-	if have.over(e.cfg.Now()) && have.Refresh != "" {
+	if have.over(e.cfg.Now()) && have.Renewable {
 		if err := e.renewAhead(ctx, id); err != nil {
 			e.cfg.Log.Debug("a token was not renewed before its use", "server", id, "err", err)
 		}

@@ -165,13 +165,11 @@ func (w *world) login(id mcpmux.ServerID) (status int) {
 		w.t.Fatal(err)
 	}
 	c := browser(w.t)
-	if status, next := open(w.t, c, b.URL); status == http.StatusFound {
-		back := oauthtest.Approve(w.t, c, next)
-		status, _ = open(w.t, c, back)
-		return status
-	} else {
-		return status
+	status, next := open(w.t, c, b.URL)
+	if status == http.StatusFound {
+		status, _ = open(w.t, c, oauthtest.Approve(w.t, c, next))
 	}
+	return status
 }
 
 // use sends a request as the Server's connection would, and answers how it was refused.

@@ -90,7 +90,7 @@ func newWeb(server *url.URL, names resolver) (*web, error) {
 	default:
 		w.zone = public
 		addresses, err := names.LookupNetIP(ctx, "ip", server.Hostname())
-		if err != nil {
+		if err != nil && !proxied(server) {
 			return nil, &TemporaryError{Err: fmt.Errorf("the host %s is not found", server.Hostname())}
 		}
 		for _, a := range addresses {
@@ -108,6 +108,12 @@ func newWeb(server *url.URL, names resolver) (*web, error) {
 		w.transport.Proxy = http.ProxyFromEnvironment
 	}
 	return w, nil
+}
+
+// proxied says that a proxy of the user's environment reaches the host, which then need not be known here.
+func proxied(u *url.URL) bool {
+	p, err := http.ProxyFromEnvironment(&http.Request{URL: u})
+	return p != nil && err == nil
 }
 
 func (w *web) close() { w.transport.CloseIdleConnections() }

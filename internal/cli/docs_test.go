@@ -34,6 +34,22 @@ of a call, and ` + "`--max-processes`" + ` bounds those. ` + "`shared`" + ` keep
 hears when it asks for roots and no client can be asked. ` + "`server set`" + ` changes all of these later; its ` + "`--default FLAG`" + ` puts
 a default back.
 
+A server that asks for OAuth is in state ` + "`login_required`" + ` until ` + "`server login`" + `. The browser is opened at an address of McpMux's own, which
+sends it on; the command waits for the end. With ` + "`--no-browser`" + ` (or ` + "`MCPMUX_NO_BROWSER=1`" + `) the address is printed for a browser on any
+machine, and the command asks for the address at which that browser ends, which it cannot open: paste it. ` + "`--device`" + ` prints a code to type
+in, where the server's login offers that. Where McpMux cannot register itself, ` + "`--client-id`" + `, and where needed ` + "`--client-secret`" + ` or
+` + "`--private-key`" + `, tell what the login's owner gave you; register the redirect address ` + "`http://127.0.0.1:45819/oauth/callback`" + ` there
+(` + "`--redirect-host localhost`" + ` for logins that take no address in numbers). ` + "`--login-grant client_credentials`" + ` needs nobody.
+` + "`server logout`" + ` revokes what the login gave, and forgets it.
+
+A ` + "`--secret`" + ` may name one that is kept elsewhere: ` + "`env:NAME`" + ` (of the daemon's environment), ` + "`file:/path`" + `, ` + "`keychain:SERVICE/ACCOUNT`" + `, or
+` + "`op://vault/item/field`" + ` with the command ` + "`op`" + ` of 1Password. It is looked up each time that the server is connected. ` + "`literal:`" + ` stands before a
+secret that only looks like one.
+
+` + "`secrets rekey`" + ` replaces the master key: ` + "`--to passphrase`" + ` asks for a passphrase of at least 8 characters, which every start of the daemon
+then needs (` + "`secrets unlock`" + `, or ` + "`MCPMUX_PASSPHRASE_FILE`" + `); ` + "`keychain`" + `, ` + "`keyfile`" + ` and ` + "`file:PATH`" + ` keep it there. What is sealed stays where it
+is. ` + "`secrets lock`" + ` makes the daemon forget the key: servers that need a stored value are closed, all others run on.
+
 A server's question to a client that cannot be asked is refused, unless the setting ` + "`gateway.dashboard_elicitation`" + ` is
 true and somebody has the dashboard open: then it waits for ` + "`elicitation answer`" + `, or for an answer at the dashboard.
 

@@ -84,6 +84,24 @@ func (a *app) serverShow(cmd *cobra.Command, c *adminclient.Client, space, alias
 	return a.reply(server, err, func(w io.Writer) { writeServer(w, server) })
 }
 
+// loginText is what a Server's login gave, in one line.
+func loginText(l *mcpmux.LoggedIn) string {
+	if l == nil {
+		return ""
+	}
+	text := "at " + l.Issuer + " since " + when(l.ObtainedAt)
+	if len(l.Scopes) > 0 {
+		text += ", for " + strings.Join(l.Scopes, " ")
+	}
+	switch {
+	case l.Renewable:
+		text += ", renewed by itself"
+	case l.ExpiresAt != nil:
+		text += ", until " + when(*l.ExpiresAt)
+	}
+	return text
+}
+
 // writeServer is a Server for people.
 func writeServer(w io.Writer, s api.Server) {
 	names := map[mcpmux.ValueKind][]string{}
@@ -123,6 +141,8 @@ func writeServer(w io.Writer, s api.Server) {
 		[2]string{"environment", strings.Join(names[mcpmux.ValueEnv], ", ")},
 		[2]string{"secrets", strings.Join(names[mcpmux.ValueInput], ", ")},
 		[2]string{"headers", strings.Join(names[mcpmux.ValueHeader], ", ")},
+		[2]string{"login secrets", strings.Join(names[mcpmux.ValueLogin], ", ")},
+		[2]string{"logged in", loginText(s.LoggedIn)},
 		[2]string{"prefix", prefix},
 		[2]string{"idle timeout", idle},
 		[2]string{"call timeout", call},

@@ -25,7 +25,7 @@ const (
 )
 
 // errUserLocked is why values are locked that were open.
-var errUserLocked = errors.New("locked by `mcpmux secrets lock`")
+var errUserLocked = errors.New("their user wanted that (`mcpmux secrets lock`)")
 
 // keys is the master key of the running daemon: found, forgotten, looked for again, replaced.
 type keys struct {

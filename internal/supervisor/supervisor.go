@@ -425,7 +425,7 @@ func (s *Supervisor) scrub(id mcpmux.ServerID) scrubber {
 func (s *Supervisor) setStatus(id mcpmux.ServerID, st mcpmux.ServerStatus) {
 	s.mu.Lock()
 	old, known := s.status[id]
-	same := known && old.State == st.State && old.Reason == st.Reason && old.Attempts == st.Attempts
+	same := known && old.State == st.State && old.Reason == st.Reason && old.LoginWanted == st.LoginWanted && old.Attempts == st.Attempts
 	st.Since = time.Now().UTC()
 	if known && old.State == st.State {
 		st.Since = old.Since

@@ -98,7 +98,7 @@ func (w *worker) pinged(conn *backend.Conn, err error) {
 		if w.listErr != nil {
 			st.Reason = reason(w.listErr)
 		} else {
-			st.Reason = w.wish
+			st.Reason, st.LoginWanted = w.wish, w.wish != ""
 		}
 		w.set(st)
 		w.after(&w.ping, pingInterval, w.tick)
@@ -202,7 +202,7 @@ func (w *worker) required(err error, works bool) {
 	}
 	w.wish = w.s.scrub(w.id).Text(reason(err))
 	if w.s.Status(w.id).State == mcpmux.StateConnected {
-		w.set(mcpmux.ServerStatus{State: mcpmux.StateConnected, Reason: w.wish})
+		w.set(mcpmux.ServerStatus{State: mcpmux.StateConnected, Reason: w.wish, LoginWanted: true})
 	}
 }
 
@@ -212,7 +212,7 @@ func (w *worker) loginRequired(err error) {
 	err = w.s.scrub(w.id).error(err)
 	w.s.pool.Refuse(w.id, err)
 	w.note("warning", "login required: %s", reason(err))
-	w.set(mcpmux.ServerStatus{State: mcpmux.StateLoginRequired, Reason: reason(err)})
+	w.set(mcpmux.ServerStatus{State: mcpmux.StateLoginRequired, Reason: reason(err), LoginWanted: true})
 }
 
 // fail counts a failure and tries again later; a process that keeps failing stays down. Clients are answered at
