@@ -87,7 +87,9 @@ func newWeb(server *url.URL, names resolver) (*web, error) {
 	w.direct, w.proxied = w.transport(), w.transport()
 	w.direct.DialContext, w.direct.DialTLSContext = w.dialPlain, w.dialTLS
 	w.proxied.Proxy = func(r *http.Request) (*url.URL, error) { return w.proxy(r) }
-	w.proxied.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) { return w.dial(ctx, network, address) }
+	w.proxied.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return w.dial(ctx, network, address)
+	}
 	var err error
 	if w.zone, err = w.zoneOfServer(server); err != nil {
 		return nil, err
