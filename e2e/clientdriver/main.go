@@ -3,7 +3,8 @@
 //
 // It is called as the suite calls clients: with the address of its server as the last argument, and what to do in
 // MCP_CONFORMANCE_SCENARIO, MCP_CONFORMANCE_PROTOCOL_VERSION and MCP_CONFORMANCE_CONTEXT. The programs that it
-// starts are named by MCPMUX_PROGRAM and MCPMUX_SDK_CLIENT.
+// starts are named by MCPMUX_PROGRAM and MCPMUX_SDK_CLIENT. Where MCPMUX_TURNS is an address, it connects there
+// first and begins when it is sent a byte: the suite starts all scenarios at once.
 //
 //  1. A daemon of its own is started, and the suite's server added to it.
 //  2. When the server wants a login, it is logged in to by a browser that follows redirects and nothing else.
@@ -20,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -39,7 +41,8 @@ const (
 	// metadataDocument is the client id that the suite expects where it offers metadata documents.
 	metadataDocument = "https://conformance-test.local/client-metadata.json"
 
-	limit     = 25 * time.Second // the suite ends a client after 30 s
+	limit     = 60 * time.Second // for a scenario, from its turn on
+	stopTime  = 30 * time.Second // for a daemon to end
 	pollEvery = 50 * time.Millisecond
 
 	// rounds is how often a scenario is begun at most: as often as there are logins, and once more.
@@ -51,7 +54,7 @@ const (
 //nolint:gochecknoglobals // constant table
 var mayFail = []string{
 	"auth/scope-retry-limit", "auth/resource-mismatch", "auth/iss-supported-missing", "auth/iss-wrong-issuer", "auth/iss-unexpected",
-	"auth/iss-normalized", "auth/metadata-issuer-mismatch", "http-invalid-tool-headers",
+	"auth/iss-normalized", "auth/metadata-issuer-mismatch",
 }
 
 func main() {
@@ -60,23 +63,42 @@ func main() {
 		os.Exit(2)
 	}
 	scenario := os.Getenv("MCP_CONFORMANCE_SCENARIO")
+	end, err := awaitTurn(os.Getenv("MCPMUX_TURNS"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, scenario+":", err)
+		os.Exit(1)
+	}
+	defer end()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	if err := run(ctx, scenario, os.Args[len(os.Args)-1]); err != nil {
 		fmt.Fprintln(os.Stderr, scenario+":", err)
-		if !slices.Contains(mayFail, scenario) {
+		if errors.Is(err, errEnd) || !slices.Contains(mayFail, scenario) {
 			cancel()
 			os.Exit(1) //nolint:gocritic // the deferred calls have been made
 		}
 	}
 }
 
-func run(ctx context.Context, scenario, server string) error {
+// awaitTurn returns when this driver may begin. The turn lasts until end, or the end of the process.
+func awaitTurn(address string) (end func(), err error) {
+	if address == "" {
+		return func() {}, nil
+	}
+	c, err := net.Dial("tcp", address) //nolint:noctx // the suite ends a driver that takes too long
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.Read(make([]byte, 1))
+	return func() { _ = c.Close() }, err
+}
+
+func run(ctx context.Context, scenario, server string) (err error) {
 	g, err := start(ctx)
 	if err != nil {
 		return err
 	}
-	defer g.stop()
+	defer func() { err = errors.Join(err, g.stop()) }()
 	if err := g.add(ctx, scenario, server); err != nil {
 		return err
 	}
@@ -104,6 +126,7 @@ type gateway struct {
 	addr  string
 	key   string
 	ended chan struct{}
+	end   error // how it ended; to be read after ended
 	// begun counts the logins.
 	begun int
 }
@@ -120,28 +143,41 @@ func start(ctx context.Context) (*gateway, error) {
 		return nil, err
 	}
 	g := &gateway{dir: dir, ended: make(chan struct{})}
-	g.env = append(os.Environ(), "HOME="+dir, "MCPMUX_DATA_DIR="+filepath.Join(dir, "data"), "MCPMUX_MASTER_KEY_FILE="+keyFile, "MCPMUX_NO_BROWSER=1")
+	g.env = append(os.Environ(), "HOME="+dir, "MCPMUX_DATA_DIR="+filepath.Join(dir, "data"), "MCPMUX_MASTER_KEY_FILE="+keyFile, "MCPMUX_NO_BROWSER=1",
+		"GORACE=halt_on_error=0 atexit_sleep_ms=0") // a race shows in how the program ends
 	g.cmd = exec.Command(os.Getenv("MCPMUX_PROGRAM"), "serve", "--gateway-addr", "localhost:0", "--dashboard-addr", "localhost:0", "--no-browser") //nolint:noctx // it is told to stop, not killed
 	g.cmd.Env, g.cmd.Stdout, g.cmd.Stderr = g.env, os.Stderr, os.Stderr
 	if err := g.cmd.Start(); err != nil {
 		return nil, err
 	}
 	go func() {
-		_ = g.cmd.Wait() // how it ends is not what is tested
+		g.end = g.cmd.Wait()
 		close(g.ended)
 	}()
 	var status struct {
 		Addr string `json:"gateway_addr"`
 	}
 	err = g.await(ctx, "the daemon", func() bool { return g.cli(ctx, &status, "status") == nil && status.Addr != "" })
+	if err != nil {
+		return nil, errors.Join(err, g.stop())
+	}
 	g.addr = status.Addr
-	return g, err
+	return g, nil
 }
 
-func (g *gateway) stop() {
-	_ = g.cmd.Process.Signal(os.Interrupt)
+// errEnd says that the daemon itself is at fault, which no scenario wants.
+var errEnd = errors.New("the daemon did not end well")
+
+func (g *gateway) stop() error {
+	_ = g.cmd.Process.Signal(os.Interrupt) // when it ended by itself, that is what is told
+	timer := time.AfterFunc(stopTime, func() { _ = g.cmd.Process.Kill() })
 	<-g.ended
+	timer.Stop()
 	_ = os.RemoveAll(g.dir)
+	if g.end != nil {
+		return fmt.Errorf("%w: %w", errEnd, g.end)
+	}
+	return nil
 }
 
 // cli runs a command and reads what it prints.
@@ -158,7 +194,7 @@ func (g *gateway) cli(ctx context.Context, into any, args ...string) error {
 	return json.Unmarshal(out, into)
 }
 
-// await polls for what the suite's 30 seconds leave time for.
+// await polls within the limit.
 func (g *gateway) await(ctx context.Context, what string, ok func() bool) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()

@@ -42,7 +42,7 @@ type Target struct {
 	Own bool
 }
 
-// Config is what an Engine needs; Log, Now, Applied, Wanted and Needed may be nil.
+// Config is what an Engine needs; Log, Now, Applied, Wanted, Needed and LoggedIn may be nil.
 type Config struct {
 	Store *store.Store
 	// Target describes a Server.
@@ -55,6 +55,8 @@ type Config struct {
 	Wanted func(mcpmux.ServerID) bool
 	// Needed hears of a Server that cannot go on without a person.
 	Needed func(mcpmux.ServerID, *NeedsLogin)
+	// LoggedIn hears of a Server that a person has logged in to, once that is in effect.
+	LoggedIn func(mcpmux.ServerID)
 	Log    *slog.Logger
 	Now    func() time.Time
 	// resolve is the resolver of the zone check; nil is the system's.
@@ -104,6 +106,7 @@ type server struct {
 	device   *deviceLogin
 	progress *progress // of the login that was begun last; nil before one was
 	due      time.Time // of the next renewal ahead of need
+	offer    *offer    // the login that was begun last for clients
 }
 
 // flight is one renewal, for everybody who waits for it.
@@ -131,6 +134,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.Needed == nil {
 		cfg.Needed = func(mcpmux.ServerID, *NeedsLogin) {}
+	}
+	if cfg.LoggedIn == nil {
+		cfg.LoggedIn = func(mcpmux.ServerID) {}
 	}
 	e := &Engine{
 		cfg: cfg, wake: make(chan struct{}, 1),

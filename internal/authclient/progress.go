@@ -77,6 +77,9 @@ func (e *Engine) ended(id mcpmux.ServerID, err error) {
 		}
 	}
 	e.progressed(id, p, time.Time{})
+	if err == nil {
+		e.cfg.LoggedIn(id)
+	}
 }
 
 func (e *Engine) progressed(id mcpmux.ServerID, p Progress, until time.Time) {

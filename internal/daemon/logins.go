@@ -26,6 +26,7 @@ func (d *daemon) newEngine() (*authclient.Engine, error) {
 		Needed: func(id mcpmux.ServerID, need *authclient.NeedsLogin) {
 			d.super.RequireLogin(id, mcpmux.Errorf(mcpmux.CodeLoginRequired, "%s", need.Reason), need.Scope)
 		},
+		LoggedIn: func(id mcpmux.ServerID) { d.gateway.LoggedIn(id) },
 	})
 }
 
@@ -37,6 +38,9 @@ func (d *daemon) renew(ctx context.Context, id mcpmux.ServerID, refused *backend
 	}
 	return err
 }
+
+// loginEnded returns when the login of a Server that was begun last does not wait for its person any more.
+func (d *daemon) loginEnded(ctx context.Context, id mcpmux.ServerID) { d.auth.Progress(ctx, id) }
 
 // loginTarget is a Server as its login needs it.
 func (d *daemon) loginTarget(ctx context.Context, id mcpmux.ServerID) (authclient.Target, error) {

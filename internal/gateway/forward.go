@@ -30,6 +30,10 @@ func (x *exchange) forward() {
 		x.fail(fail)
 		return
 	}
+	if k, answers, ok := x.afterLogin(); ok {
+		x.awaitLogin(route, k, answers)
+		return
+	}
 	if x.modern && x.method != nil && x.method.Interactive && !route.Server.About.Modern() {
 		x.forwardParked(route, edits, begun)
 		return
@@ -50,7 +54,7 @@ func (x *exchange) complete(ctx context.Context, cancel context.CancelCauseFunc,
 	if err != nil {
 		fail := backendFailure(route.Server.Alias, x.method, causeOf(ctx, err))
 		x.record(route, begun, fail.code, outcomeOf(ctx))
-		return answer, fail
+		return x.withLogin(ctx, route, err, fail)
 	}
 	code, outcome := 0, "ok"
 	if answer.Kind == wire.Error {
@@ -225,7 +229,10 @@ func (x *exchange) callRenewing(ctx context.Context, cancel context.CancelCauseF
 	if !ok || begun || x.g.cfg.Renew == nil {
 		return answer, err
 	}
-	if err := x.g.cfg.Renew(ctx, route.Server.ID, refused); err != nil {
+	if need := x.g.cfg.Renew(ctx, route.Server.ID, refused); need != nil {
+		if mcpmux.CodeOf(need) == mcpmux.CodeLoginRequired {
+			err = &personNeededError{err, need}
+		}
 		return answer, err
 	}
 	answer, _, err = x.call(ctx, cancel, route, edits)

@@ -37,6 +37,11 @@ type Config struct {
 	// Renew gets other credentials for a Server that refused those it was shown, after which the request may be made
 	// again. Nil: there are no others.
 	Renew func(context.Context, mcpmux.ServerID, *backend.LoginRequiredError) error
+	// LoginURL is where a person logs in to a Server; "": nowhere now. Nil: there is no such place for any.
+	LoginURL func(context.Context, mcpmux.ServerID) (string, error)
+	// LoginEnded returns once the login that was begun last does not wait for its person any more, or ctx ends. It
+	// goes with LoginURL.
+	LoginEnded func(context.Context, mcpmux.ServerID)
 	// Elicit puts an elicitation for a client that cannot be asked to whoever sits at the dashboard; false means
 	// that nobody does. It may be nil.
 	Elicit func(ctx context.Context, e mcpmux.Elicitation) (result []byte, ok bool)

@@ -38,6 +38,7 @@ type elicitation struct {
 type owned struct {
 	by    *session
 	until time.Time
+	login bool // to the Server, which we ourselves ask for
 }
 
 func newOwners() *owners { return &owners{byID: make(map[elicitation]owned)} }
@@ -47,7 +48,7 @@ func (o *owners) asked(server mcpmux.ServerID, by *session, method string, param
 	if method != "elicitation/create" || !protocol.Has(by.version, protocol.ElicitationIDs) {
 		return
 	}
-	o.note(server, by, protocol.ElicitationID(params))
+	o.note(server, protocol.ElicitationID(params), owned{by: by})
 }
 
 // required notes the elicitations in an error that wants addresses opened first.
@@ -56,11 +57,11 @@ func (o *owners) required(server mcpmux.ServerID, by *session, answer wire.Messa
 		return
 	}
 	for _, params := range protocol.URLsRequired(answer.Bytes(answer.Error)) {
-		o.note(server, by, protocol.ElicitationID(params))
+		o.note(server, protocol.ElicitationID(params), owned{by: by})
 	}
 }
 
-func (o *owners) note(server mcpmux.ServerID, by *session, id string) {
+func (o *owners) note(server mcpmux.ServerID, id string, v owned) {
 	if id == "" {
 		return
 	}
@@ -70,7 +71,8 @@ func (o *owners) note(server mcpmux.ServerID, by *session, id string) {
 	if len(o.byID) >= maxElicitations {
 		o.evict(now)
 	}
-	o.byID[elicitation{server, id}] = owned{by, now.Add(elicitationTime)}
+	v.until = now.Add(elicitationTime)
+	o.byID[elicitation{server, id}] = v
 }
 
 // evict makes room: what is too old, and at least the oldest.
@@ -89,16 +91,37 @@ func (o *owners) evict(now time.Time) {
 	}
 }
 
-// ended takes the owner of an elicitation out.
+// ended takes the owner of an elicitation of the Server's out.
 func (o *owners) ended(server mcpmux.ServerID, id string) *session {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	v, ok := o.byID[elicitation{server, id}]
+	if !ok || v.login {
+		return nil
+	}
 	delete(o.byID, elicitation{server, id})
-	if !ok || time.Now().After(v.until) {
+	if time.Now().After(v.until) {
 		return nil
 	}
 	return v.by
+}
+
+// loggedIn takes the owners out of whom a login to the Server was asked, by the ids of that.
+func (o *owners) loggedIn(server mcpmux.ServerID) map[string]*session {
+	now := time.Now()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	asked := make(map[string]*session)
+	for key, v := range o.byID {
+		if key.server != server || !v.login {
+			continue
+		}
+		delete(o.byID, key)
+		if now.Before(v.until) {
+			asked[key.id] = v.by
+		}
+	}
+	return asked
 }
 
 // Notified takes a Server's notification that names what it belongs to by an id. It reaches the owner of that

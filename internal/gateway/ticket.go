@@ -27,6 +27,7 @@ type ticket struct {
 const (
 	ticketPark   = 'p' // a call of the older era waits for the answers
 	ticketResend = 'r' // nothing waits: the request is to be sent once the user has opened the addresses
+	ticketLogin  = 'l' // nothing waits: the request is to be sent once the user has logged in to the Server
 )
 
 const (
