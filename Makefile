@@ -16,6 +16,9 @@ VENV     := $(FIXTURES)/.venv
 PYTHON   ?= python3
 LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
 
+# Where a real Secret Service can be had, the tests that need one fail rather than be left out.
+KEYRING := $(if $(filter Linux,$(shell uname -s)),MCPMUX_TEST_KEYRING=require)
+
 # Packages with unit tests; e2e and bench drive the built program and have targets of their own.
 UNIT = $$($(GO) list ./... | grep -v -e /e2e$$ -e /bench$$)
 
@@ -27,7 +30,7 @@ help: ## List the targets
 test: setup lint build cross race e2e conformance ## Everything a change must pass: sets up, lints, builds, tests with -race
 
 .PHONY: setup
-setup: need-npm need-python $(FIXTURES)/node_modules/.ready $(VENV)/.ready ## Download what the tests need (Go modules, npm and Python fixtures)
+setup: need-npm need-python keyring $(FIXTURES)/node_modules/.ready $(VENV)/.ready ## Download what the tests need (Go modules, npm and Python fixtures)
 	$(GO) mod download
 
 .PHONY: need-npm
@@ -35,7 +38,7 @@ need-npm:
 	@command -v $(NPM) >/dev/null 2>&1 && command -v node >/dev/null 2>&1 || { \
 	  echo "make: npm and node are needed and not in PATH." >&2; \
 	  echo "The end-to-end tests run MCP servers and the MCP conformance suite, which are npm packages." >&2; \
-	  echo "Install Node.js 20 or newer (it brings npm), or run 'make race' for the tests that need Go alone." >&2; \
+	  echo "Install Node.js 20 or newer (it brings npm), or run 'make unit' for the tests that need Go alone." >&2; \
 	  exit 1; }
 
 # The suite needs a newer Node than machines may have, so one is among the fixtures: a package whose install
@@ -51,7 +54,7 @@ need-python:
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || { \
 	  echo "make: Python 3.11 or newer with its venv module is needed, and '$(PYTHON)' is not that." >&2; \
 	  echo "The end-to-end tests run clients of the MCP Python SDK in a virtual environment of their own." >&2; \
-	  echo "Install python3 (on Debian and Ubuntu python3-venv too), name another one with PYTHON=..., or run 'make race' for the tests that need Go alone." >&2; \
+	  echo "Install python3 (on Debian and Ubuntu python3-venv too), name another one with PYTHON=..., or run 'make unit' for the tests that need Go alone." >&2; \
 	  exit 1; }
 
 # Anew each time: pip leaves what is no longer named.
@@ -59,6 +62,22 @@ $(VENV)/.ready: $(FIXTURES)/requirements.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(FIXTURES)/requirements.txt
 	touch $@
+
+# A real Secret Service is there on Linux alone; the keychains of other systems are not touched by tests.
+.PHONY: keyring
+keyring: ## Install the keychain that tests on Linux use (D-Bus and gnome-keyring), where apt-get can
+	@test "$$(uname -s)" = Linux || exit 0; \
+	have() { command -v dbus-run-session && command -v dbus-daemon && command -v gnome-keyring-daemon; }; \
+	have >/dev/null && exit 0; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends dbus gnome-keyring </dev/null && have >/dev/null && exit 0; \
+	fi; \
+	echo "make: dbus-run-session, dbus-daemon and gnome-keyring-daemon are needed, and not all are in PATH." >&2; \
+	echo "The tests keep the master key in a real Secret Service, with folders of its own: your own keyring is not touched." >&2; \
+	echo "Install the packages dbus and gnome-keyring (on Fedora and Arch they have these names too), or run 'make unit'," >&2; \
+	echo "which leaves those tests out." >&2; \
+	exit 1
 
 .PHONY: build
 build: ## Build bin/mcpmux
@@ -83,12 +102,12 @@ unit: ## Unit tests without the race detector: the quick round
 	$(GO) test -shuffle=on $(UNIT)
 
 .PHONY: race
-race: ## Unit tests with the race detector
-	$(GO) test -race -shuffle=on $(UNIT)
+race: keyring ## Unit tests with the race detector
+	$(KEYRING) $(GO) test -race -shuffle=on $(UNIT)
 
 .PHONY: e2e
 e2e: setup ## Tests that drive the built program
-	$(GO) test -race -count=1 -skip '^TestConformance' ./e2e
+	$(KEYRING) $(GO) test -race -count=1 -skip '^TestConformance' ./e2e
 
 .PHONY: conformance
 conformance: setup ## The MCP conformance suite through the gateway, both eras

@@ -45,9 +45,10 @@ var arrows = map[string][]string{
 	"internal/admin/api":   {"internal/mcpmux"},
 	"internal/adminclient": {"internal/mcpmux", "internal/admin/api"},
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},
-	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "internal/oauthtest", "cmd/mcpmux", "e2e", "bench"},
+	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "internal/oauthtest", "internal/keyringtest", "cmd/mcpmux", "e2e", "bench"},
 	"internal/archtest":    {},
 	"web":                  {}, // the dashboard's page
+	"internal/keyringtest": {},
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
 	"internal/oauthtest":   {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/mcptest"},
 	"e2e":                  {}, // drives the built binary, and knows nothing of its inside
@@ -62,7 +63,7 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":                 {"internal/cli"},
 	"github.com/spf13/pflag":                 {"internal/cli"},
 	"github.com/zalando/go-keyring":          {"internal/secret"},
-	"github.com/godbus/dbus/v5":              {"internal/secret"},
+	"github.com/godbus/dbus/v5":              {"internal/secret", "internal/keyringtest"},
 	"github.com/gofrs/flock":                 {"internal/daemon"},
 	"github.com/google/uuid":                 {"internal/store"},
 	"github.com/cenkalti/backoff/v5":         {"internal/supervisor"},

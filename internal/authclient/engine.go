@@ -354,7 +354,9 @@ func (e *Engine) moved(ctx context.Context, w *web, t Target, asked challenge, h
 
 // refused makes of metadata that cannot be used something that a person has to see to.
 func refused(err error) error {
-	if _, ok := errors.AsType[*MetadataError](err); ok {
+	_, useless := errors.AsType[*MetadataError](err)
+	_, redirected := errors.AsType[*RedirectError](err)
+	if useless || redirected {
 		return &NeedsLogin{Reason: "no login is possible: " + err.Error()}
 	}
 	return err

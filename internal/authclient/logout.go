@@ -59,8 +59,9 @@ func (e *Engine) revoke(ctx context.Context, id mcpmux.ServerID, have *tokens) e
 		if err != nil {
 			return err
 		}
-		if a.status != http.StatusOK {
-			return refusalOf(a)
+		// Some revoke refresh tokens alone, which ends what came of them (RFC 7009 §2.2.1).
+		if refusal := refusalOf(a); a.status != http.StatusOK && refusal.Code != "unsupported_token_type" {
+			return refusal
 		}
 	}
 	return nil

@@ -17,18 +17,26 @@ type challenge struct {
 	err              string
 }
 
-// parseChallenge reads WWW-Authenticate. What cannot be read asks for nothing in particular.
+// maxChallenge bounds what is read of one header; the SDK's parser takes time by its square.
+const maxChallenge = 8 << 10
+
+// parseChallenge reads WWW-Authenticate. What cannot be read asks for nothing in particular, and hides no other
+// header.
 func parseChallenge(header []string) challenge {
-	all, err := oauthex.ParseWWWAuthenticate(header)
-	if err != nil {
-		return challenge{}
-	}
-	for _, c := range all {
-		if c.Scheme != "bearer" {
+	for _, h := range header {
+		if len(h) > maxChallenge {
 			continue
 		}
-		return challenge{
-			bearer: true, resourceMetadata: c.Params["resource_metadata"], scope: scopeText(c.Params["scope"]), err: c.Params["error"],
+		all, err := oauthex.ParseWWWAuthenticate([]string{h})
+		if err != nil {
+			continue
+		}
+		for _, c := range all {
+			if c.Scheme == "bearer" {
+				return challenge{
+					bearer: true, resourceMetadata: c.Params["resource_metadata"], scope: scopeText(c.Params["scope"]), err: c.Params["error"],
+				}
+			}
 		}
 	}
 	return challenge{}
@@ -56,10 +64,9 @@ type protectedResource struct {
 func (w *web) findResource(ctx context.Context, server *url.URL, hint string) (*protectedResource, error) {
 	places := []string{hint}
 	if hint == "" {
-		places = wellKnown(server, "oauth-protected-resource")
-		if root := *server; strings.Trim(root.Path, "/") != "" {
-			root.Path, root.RawPath = "", ""
-			places = append(places, wellKnown(&root, "oauth-protected-resource")...)
+		places = []string{wellKnown(server, "oauth-protected-resource")}
+		if strings.Trim(server.Path, "/") != "" {
+			places = append(places, wellKnown(originOf(server), "oauth-protected-resource"))
 		}
 	}
 	for _, place := range places {
@@ -80,10 +87,11 @@ func (w *web) findResource(ctx context.Context, server *url.URL, hint string) (*
 
 // wellKnown is the address of a well-known document: the name comes between the host and the path (RFC 8615,
 // RFC 8414 §3.1, RFC 9728 §3.1).
-func wellKnown(u *url.URL, name string) []string {
-	w := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/.well-known/" + name + strings.TrimSuffix(u.Path, "/")}
-	return []string{w.String()}
+func wellKnown(u *url.URL, name string) string {
+	return originOf(u).String() + "/.well-known/" + name + strings.TrimSuffix(u.EscapedPath(), "/")
 }
+
+func originOf(u *url.URL) *url.URL { return &url.URL{Scheme: u.Scheme, Host: u.Host} }
 
 func (w *web) checkResource(server *url.URL, doc *oauthex.ProtectedResourceMetadata) (*protectedResource, error) {
 	if !covers(doc.Resource, server) {
@@ -139,10 +147,9 @@ func (w *web) findIssuer(ctx context.Context, issuer string) (*issuerMetadata, e
 	if err != nil {
 		return nil, err
 	}
-	places := append(wellKnown(u, "oauth-authorization-server"), wellKnown(u, "openid-configuration")...)
-	if path := strings.TrimSuffix(u.Path, "/"); path != "" {
-		appended := url.URL{Scheme: u.Scheme, Host: u.Host, Path: path + "/.well-known/openid-configuration"}
-		places = append(places, appended.String())
+	places := []string{wellKnown(u, "oauth-authorization-server"), wellKnown(u, "openid-configuration")}
+	if path := strings.TrimSuffix(u.EscapedPath(), "/"); path != "" {
+		places = append(places, originOf(u).String()+path+"/.well-known/openid-configuration")
 	}
 	for _, place := range places {
 		m := &issuerMetadata{}
@@ -150,9 +157,13 @@ func (w *web) findIssuer(ctx context.Context, issuer string) (*issuerMetadata, e
 		if err != nil {
 			return nil, err
 		}
-		if found {
-			return m, w.checkIssuer(issuer, m)
+		if !found {
+			continue
 		}
+		if err := w.checkIssuer(issuer, m); err != nil {
+			return nil, err
+		}
+		return m, nil
 	}
 	return nil, nil
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ const (
 	maxRedirects    = 3
 	dialTimeout     = 10 * time.Second
 	maxAddress      = 2048 // characters of an address that somebody else names
+	maxRetryAfter   = 24 * time.Hour
 )
 
 // TemporaryError says that it may work later: the network, a server in trouble, too many requests.
@@ -52,7 +54,7 @@ func unusable(format string, args ...any) error {
 type RedirectError struct{ From, To string } // hosts
 
 func (e *RedirectError) Error() string {
-	return fmt.Sprintf("%s redirects to %s, and credentials follow no redirect", e.From, e.To)
+	return fmt.Sprintf("%s redirects to %.200q, and credentials follow no redirect", e.From, e.To)
 }
 
 // resolver looks names up; it is net.Resolver but in tests.
@@ -64,66 +66,119 @@ type resolver interface {
 // the user typed, and leads nowhere but there and to the public one: addresses are checked as they are written
 // and again, each of them, when they are dialled.
 type web struct {
-	zone      zone
-	names     resolver
-	dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	transport *http.Transport
+	zone  zone
+	names resolver
+	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	proxy func(*http.Request) (*url.URL, error) // the user's environment
+	tls   *tls.Config
+
+	direct, proxied *http.Transport
 }
 
 // newWeb looks the user's address up to find its zone: where it has several, the most private one.
 func newWeb(server *url.URL, names resolver) (*web, error) {
-	if server.Scheme != "http" && server.Scheme != "https" || server.Hostname() == "" {
-		return nil, mcpmux.Errorf(mcpmux.CodeInvalid, "the URL of this server is not an http or https address")
-	}
 	if names == nil {
 		names = net.DefaultResolver
 	}
-	w := &web{names: names, dial: (&net.Dialer{Timeout: dialTimeout}).DialContext}
-	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
-	defer cancel()
-	z, known, ok := zoneOfHost(server.Hostname())
-	switch {
-	case !ok:
-		return nil, mcpmux.Errorf(mcpmux.CodeInvalid, "the host of this server's URL is neither a name nor an address in its usual spelling")
-	case known:
-		w.zone = z
-	default:
-		w.zone = public
-		addresses, err := names.LookupNetIP(ctx, "ip", server.Hostname())
-		if err != nil && !proxied(server) {
-			return nil, &TemporaryError{Err: fmt.Errorf("the host %s is not found", server.Hostname())}
-		}
-		for _, a := range addresses {
-			w.zone = min(w.zone, zoneOf(a))
-		}
+	w := &web{
+		names: names, dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, proxy: http.ProxyFromEnvironment,
+		tls: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
-	if w.zone == never {
-		return nil, mcpmux.Errorf(mcpmux.CodeInvalid, "nobody logs in to a server at %s: it is a link-local or reserved address", server.Hostname())
+	w.direct, w.proxied = w.transport(), w.transport()
+	w.direct.DialContext, w.direct.DialTLSContext = w.dialPlain, w.dialTLS
+	w.proxied.Proxy = func(r *http.Request) (*url.URL, error) { return w.proxy(r) }
+	w.proxied.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return w.dial(ctx, network, address)
 	}
-	w.transport = &http.Transport{
-		DialContext: w.dialPlain, DialTLSContext: w.dialTLS, DisableKeepAlives: true,
-		MaxResponseHeaderBytes: 64 << 10, ResponseHeaderTimeout: postTimeout,
-	}
-	if w.zone == public {
-		w.transport.Proxy = http.ProxyFromEnvironment
+	var err error
+	if w.zone, err = w.zoneOfServer(server); err != nil {
+		return nil, err
 	}
 	return w, nil
 }
 
-// proxied says that a proxy of the user's environment reaches the host, which then need not be known here.
-func proxied(u *url.URL) bool {
-	p, err := http.ProxyFromEnvironment(&http.Request{URL: u})
-	return p != nil && err == nil
+// transport keeps no connection: each request dials, and each dial checks.
+func (w *web) transport() *http.Transport {
+	return &http.Transport{
+		DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10, ResponseHeaderTimeout: postTimeout,
+		TLSClientConfig: w.tls, TLSHandshakeTimeout: dialTimeout,
+	}
 }
 
-func (w *web) close() { w.transport.CloseIdleConnections() }
-
-// dialPlain is for http, which stays in the user's own zone, and for a proxy that the user's environment names:
-// behind one nobody here looks names up, so addresses are judged as they are written.
-func (w *web) dialPlain(ctx context.Context, network, address string) (net.Conn, error) {
-	if w.isProxy(address) {
-		return w.dial(ctx, network, address)
+func (w *web) zoneOfServer(server *url.URL) (zone, error) {
+	host := server.Hostname()
+	if server.Scheme != "http" && server.Scheme != "https" || host == "" {
+		return never, mcpmux.Errorf(mcpmux.CodeInvalid, "the URL of this server is not an http or https address")
 	}
+	z, known, ok := zoneOfHost(host)
+	if !ok {
+		return never, mcpmux.Errorf(mcpmux.CodeInvalid, "the host of this server's URL is neither a name nor an address in its usual spelling")
+	}
+	if !known {
+		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+		defer cancel()
+		addresses, err := w.names.LookupNetIP(ctx, "ip", host)
+		switch {
+		case err == nil:
+			z = zoneOfAll(addresses)
+		case w.hasProxy(server): // which then knows the name, and we need not
+			z = public
+		default:
+			return never, &TemporaryError{Err: fmt.Errorf("the host %s is not found", host)}
+		}
+	}
+	if z == never {
+		return never, mcpmux.Errorf(mcpmux.CodeInvalid, "nobody logs in to a server at %s: it is a link-local or reserved address", host)
+	}
+	return z, nil
+}
+
+// zoneOfAll is the most private zone of addresses. Those that nothing is ever sent to do not count beside others:
+// names of a local network have link-local addresses too (RFC 6762 §15).
+func zoneOfAll(addresses []netip.Addr) zone {
+	all := never
+	for _, a := range addresses {
+		if z := zoneOf(a); all == never || z != never && z < all {
+			all = z
+		}
+	}
+	return all
+}
+
+func (w *web) close() {
+	w.direct.CloseIdleConnections()
+	w.proxied.CloseIdleConnections()
+}
+
+// hasProxy says that the user's environment names a proxy for u; one that cannot be read counts, and fails.
+func (w *web) hasProxy(u *url.URL) bool {
+	p, err := w.proxy(&http.Request{URL: u})
+	return p != nil || err != nil
+}
+
+// way is how a request goes: through the proxy of the user's environment, where there is one and the host is
+// public, else directly. Behind a proxy nobody here looks names up, so a host is judged as it is written; but
+// where the user's Server is not public itself, its neighbours are found by their names.
+func (w *web) way(ctx context.Context, u *url.URL) *http.Transport {
+	if u.Scheme != "https" || !w.hasProxy(u) {
+		return w.direct // http stays in the user's own zone
+	}
+	z, known, _ := zoneOfHost(u.Hostname())
+	switch {
+	case known && z != public:
+		return w.direct
+	case known, w.zone == public:
+		return w.proxied
+	}
+	addresses, err := w.names.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil || slices.ContainsFunc(addresses, func(a netip.Addr) bool { return zoneOf(a) == public }) {
+		return w.proxied
+	}
+	return w.direct
+}
+
+// dialPlain is for http, which stays in the user's own zone.
+func (w *web) dialPlain(ctx context.Context, network, address string) (net.Conn, error) {
 	return w.dialIn(ctx, network, address, func(z zone) bool { return z == w.zone && z != public })
 }
 
@@ -133,8 +188,9 @@ func (w *web) dialTLS(ctx context.Context, network, address string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	host, _, _ := net.SplitHostPort(address) // dialIn has split it
-	c := tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
+	config := w.tls.Clone()
+	config.ServerName, _, _ = net.SplitHostPort(address) // dialIn has split it
+	c := tls.Client(conn, config)
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if err := c.HandshakeContext(ctx); err != nil {
@@ -144,9 +200,19 @@ func (w *web) dialTLS(ctx context.Context, network, address string) (net.Conn, e
 	return c, nil
 }
 
+// strayError says that a name is at no address that a login may lead to. It is the network's word, not that of who
+// named it.
+type strayError struct{ host string }
+
+func (e *strayError) Error() string {
+	return e.host + " is at no address that a login of this server may lead to"
+}
+
 // dialIn looks a name up and dials those of its addresses whose zone is allowed. What was looked up is what is
-// dialled: a name that changes its mind in between gains nothing.
+// dialled: a name that changes its mind in between gains nothing. The transport's context has no end.
 func (w *web) dialIn(ctx context.Context, network, address string, allowed func(zone) bool) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -157,47 +223,33 @@ func (w *web) dialIn(ctx context.Context, network, address string, allowed func(
 	} else if addresses, err = w.names.LookupNetIP(ctx, "ip", host); err != nil {
 		return nil, fmt.Errorf("the host %s is not found", host)
 	}
-	err = unusable("%s is at no address that a login of this server may lead to", host)
-	for _, a := range addresses {
-		if !allowed(zoneOf(a)) {
-			continue
-		}
-		conn, dialErr := w.dial(ctx, network, net.JoinHostPort(a.Unmap().String(), port))
-		if dialErr == nil {
+	addresses = slices.DeleteFunc(slices.Clone(addresses), func(a netip.Addr) bool { return !allowed(zoneOf(a)) })
+	if len(addresses) == 0 {
+		return nil, &strayError{host: host}
+	}
+	for i, a := range addresses {
+		conn, err := w.dialOne(ctx, network, net.JoinHostPort(a.Unmap().String(), port), len(addresses)-i)
+		if err == nil {
 			return conn, nil
 		}
-		err = fmt.Errorf("%s cannot be reached", host)
 	}
-	return nil, err
+	return nil, fmt.Errorf("%s cannot be reached", host)
 }
 
-// isProxy says whether the environment names a proxy at address.
-func (w *web) isProxy(address string) bool {
-	if w.transport == nil || w.transport.Proxy == nil {
-		return false
-	}
-	for _, scheme := range []string{"http", "https"} {
-		p, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: scheme, Host: "example.com"}})
-		if err == nil && p != nil && hostPort(p) == address {
-			return true
-		}
-	}
-	return false
-}
-
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443", "socks5": "1080"}[u.Scheme]
-	}
-	return net.JoinHostPort(u.Hostname(), port)
+// dialOne gives one of several addresses its share of the time that is left, so that one which swallows everything
+// (IPv6 of a network that has none) leaves some for the others.
+func (w *web) dialOne(ctx context.Context, network, address string, left int) (net.Conn, error) {
+	end, _ := ctx.Deadline() // dialIn has set it
+	ctx, cancel := context.WithTimeout(ctx, time.Until(end)/time.Duration(left))
+	defer cancel()
+	return w.dial(ctx, network, address)
 }
 
 // check says whether an address that somebody else named may be used at all: https, or http on this machine or
 // within the user's own network; with a host in its usual spelling, and without a user or a fragment.
 func (w *web) check(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
-	if err != nil || len(address) > maxAddress || u.Opaque != "" || u.Host == "" || u.User != nil || u.Fragment != "" {
+	if err != nil || len(address) > maxAddress || u.Host == "" || u.User != nil || strings.Contains(address, "#") {
 		return nil, unusable("an address that the login names is not a plain web address")
 	}
 	z, known, ok := zoneOfHost(u.Hostname())
@@ -281,6 +333,9 @@ func (w *web) post(ctx context.Context, address, contentType string, body []byte
 	ctx, cancel := context.WithTimeout(ctx, postTimeout)
 	defer cancel()
 	h := header.Clone()
+	if h == nil {
+		h = make(http.Header)
+	}
 	h.Set("Content-Type", contentType)
 	r, err := w.send(ctx, http.MethodPost, address, body, h)
 	if err == nil && r.status >= 300 && r.status < 400 {
@@ -316,14 +371,14 @@ func (w *web) send(ctx context.Context, method, address string, body []byte, hea
 	if body == nil {
 		r.Body, r.ContentLength = http.NoBody, 0
 	}
-	resp, err := w.transport.RoundTrip(r)
+	resp, err := w.way(ctx, u).RoundTrip(r)
 	if err != nil {
-		return answer{}, unreachable(u, err)
+		return answer{}, unreachable(r, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // what was wanted of it is read
 	read, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
 	if err != nil {
-		return answer{}, unreachable(u, err)
+		return answer{}, unreachable(r, err)
 	}
 	if len(read) > maxDocument {
 		return answer{}, unusable("the answer of %s is larger than 1 MiB", u.Host)
@@ -334,25 +389,34 @@ func (w *web) send(ctx context.Context, method, address string, body []byte, hea
 	return answer{status: resp.StatusCode, header: resp.Header, body: read}, nil
 }
 
-// unreachable says it without the address, whose query may hold something, and without what was sent.
-func unreachable(u *url.URL, err error) error {
-	if bad, ok := errors.AsType[*MetadataError](err); ok {
-		return bad
+// unreachable says it without the address, whose query may hold something, and without what was sent. A name that
+// leads astray makes metadata unusable; where something is posted, the address was good when it was found, and what
+// names lead to changes with the network (a captive portal's is all of them).
+func unreachable(r *http.Request, err error) error {
+	stray, ok := errors.AsType[*strayError](err)
+	if ok && r.Method == http.MethodGet {
+		return unusable("%v", stray)
+	}
+	if ok {
+		return &TemporaryError{Err: stray}
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return &TemporaryError{Err: fmt.Errorf("%s shows a certificate that is not trusted here", r.URL.Host)}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &TemporaryError{Err: fmt.Errorf("%s did not answer in time", u.Host)}
+		return &TemporaryError{Err: fmt.Errorf("%s did not answer in time", r.URL.Host)}
 	}
-	return &TemporaryError{Err: fmt.Errorf("%s cannot be reached", u.Host)}
+	return &TemporaryError{Err: fmt.Errorf("%s cannot be reached", r.URL.Host)}
 }
 
 // retryAfter reads a number of seconds, or a date (RFC 9110 §10.2.3).
 func retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if n, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(max(n, 0), 24*3600)) * time.Second
+		return time.Duration(min(max(n, 0), int(maxRetryAfter/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return max(time.Until(at), 0)
+		return min(max(time.Until(at), 0), maxRetryAfter)
 	}
 	return 0
 }

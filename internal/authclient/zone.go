@@ -28,10 +28,18 @@ var (
 	// shared is the carriers' part of the private ranges (RFC 6598).
 	shared = netip.MustParsePrefix("100.64.0.0/10")
 
-	// reserved are "this network" and class E (RFC 1122 §3.2.1.3, RFC 1112 §4), documentation and benchmarks
-	// (RFC 5737, RFC 2544, RFC 3849), and protocol assignments (RFC 6890).
-	reserved = prefixes("0.0.0.0/8", "240.0.0.0/4", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-		"2001:db8::/32", "100::/64", "fec0::/10")
+	// reserved are "this network" and class E (RFC 1122 §3.2.1.3, RFC 1112 §4), documentation (RFC 5737, RFC 3849,
+	// RFC 9637), and protocol assignments, Teredo among them (RFC 6890, RFC 4380).
+	reserved = prefixes("0.0.0.0/8", "240.0.0.0/4", "192.0.0.0/24", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24",
+		"2001::/23", "2001:db8::/32", "3fff::/20")
+
+	// unicast is all of IPv6 that anybody was given for the whole Internet (RFC 4291 §2.4 and IANA's registry of it).
+	unicast = netip.MustParsePrefix("2000::/3")
+
+	// benchmark is for tests of network devices (RFC 2544 §C.2.2) and what proxies that take all of a machine's
+	// traffic give out for every name (Clash, sing-box, Surge: "fake IP"). Where a name is there it is public, as
+	// far as can be seen; who writes such an address means something else.
+	benchmark = netip.MustParsePrefix("198.18.0.0/15")
 
 	// embedding are the ranges of IPv6 that stand for an address of IPv4, with its place in them in bytes:
 	// NAT64 (RFC 6052 §2.1, RFC 8215), 6to4 (RFC 3056 §2), IPv4-compatible (RFC 4291 §2.5.5.1).
@@ -54,20 +62,32 @@ func prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
+// unwrapped is the address of IPv4 that an address stands for, or the address itself. It is the zero Addr for what
+// may stand for several: within RFC 8215's prefix a network chooses where it puts the four bytes (RFC 6052 §2.2).
+func unwrapped(a netip.Addr) netip.Addr {
+	a = a.Unmap()
+	if !a.Is6() || a.IsLoopback() || a.IsUnspecified() {
+		return a
+	}
+	b := a.As16()
+	for _, e := range embedding {
+		switch {
+		case !e.prefix.Contains(a):
+		case e.at == 12 && [4]byte(b[8:12]) != [4]byte{}:
+			return netip.Addr{}
+		default:
+			return netip.AddrFrom4([4]byte(b[e.at : e.at+4]))
+		}
+	}
+	return a
+}
+
 // zoneOf is the zone of an address.
 func zoneOf(a netip.Addr) zone {
-	a = a.Unmap()
 	if a.Zone() != "" {
 		return never // an interface of this machine: link-local
 	}
-	if a.Is6() && !a.IsLoopback() && !a.IsUnspecified() {
-		for _, e := range embedding {
-			if e.prefix.Contains(a) {
-				b := a.As16()
-				return zoneOf(netip.AddrFrom4([4]byte(b[e.at : e.at+4])))
-			}
-		}
-	}
+	a = unwrapped(a)
 	switch {
 	case !a.IsValid(), a.IsUnspecified(), a.IsMulticast(), a.IsLinkLocalUnicast():
 		return never
@@ -75,6 +95,8 @@ func zoneOf(a netip.Addr) zone {
 		return loopback
 	case a.IsPrivate(), shared.Contains(a):
 		return private
+	case a.Is6() && !unicast.Contains(a):
+		return never
 	}
 	for _, p := range reserved {
 		if p.Contains(a) {
@@ -88,6 +110,9 @@ func zoneOf(a netip.Addr) zone {
 // is no host: an address in an odd spelling, which one program reads so and another otherwise.
 func zoneOfHost(host string) (z zone, known, ok bool) {
 	if a, err := netip.ParseAddr(host); err == nil {
+		if benchmark.Contains(unwrapped(a)) {
+			return never, true, true
+		}
 		return zoneOf(a), true, true
 	}
 	name := strings.ToLower(strings.TrimSuffix(host, "."))

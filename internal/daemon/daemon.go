@@ -121,7 +121,7 @@ func (d *daemon) openStore(ctx context.Context) error {
 	}
 	d.store = st
 	d.keys = newKeys(st, d.opt, d.log)
-	switch err := d.keys.open(ctx, 0, secret.Value{}); {
+	switch err := d.keys.open(ctx); {
 	case errors.Is(err, secret.ErrKeychainRequired):
 		return errors.Join(err, st.Close())
 	case err != nil:

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// lookAgain is how often a daemon that started locked looks whether the key is there by now.
-	lookAgain = 30 * time.Second
+	// lookAfter is how often a daemon without the key looks whether it is there by now.
+	lookAfter = 30 * time.Second
 
 	// personLimit is how long a keychain may take when a person is there to answer its prompt.
 	personLimit = 60 * time.Second
@@ -32,6 +32,8 @@ type keys struct {
 	store *store.Store
 	opt   Options
 	log   *slog.Logger
+	// keychain is the one to ask; nil means the system's.
+	keychain secret.Keychain
 	// reload is called when values can be opened, or cannot be any more.
 	reload func()
 
@@ -50,44 +52,79 @@ func newKeys(st *store.Store, opt Options, log *slog.Logger) *keys {
 }
 
 // open looks for the key. What it did not find it remembers as the reason; its error says so too.
-func (k *keys) open(ctx context.Context, limit time.Duration, passphrase secret.Value) error {
+func (k *keys) open(ctx context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
+	return k.look(ctx, 0, secret.Value{})
+}
+
+// look is open for who holds turn, and for a person who is there.
+func (k *keys) look(ctx context.Context, limit time.Duration, passphrase secret.Value) error {
 	opt, err := k.options(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		opt.Limit, opt.Passphrase = limit, passphrase
+		err = k.find(ctx, opt)
 	}
-	opt.Limit, opt.Passphrase = limit, passphrase
+	if err != nil {
+		k.store.Lock()
+		k.set(secret.Source{}, opt.Place, err)
+	}
+	return err
+}
+
+// find finds the key and opens the store with it.
+func (k *keys) find(ctx context.Context, opt secret.KeyOptions) (err error) {
 	source, err := secret.OpenKey(ctx, opt)
 	if err != nil {
-		k.set(secret.Source{}, opt.Place, err)
 		return err
 	}
-	place := opt.Place
-	if place.Version = max(place.Version, 1); place.Source != source.Kind {
-		place = secret.Place{Source: source.Kind, Version: place.Version, Path: place.Path}
-	}
-	box, err := secret.NewBoxVersion(source.Key, place.Version)
+	defer func() {
+		if err != nil {
+			source.Key.Clear()
+		}
+	}()
+	was := opt.Place.Source
+	opt.Place.Version = max(opt.Place.Version, 1)
+	opt.Place.Source = source.Kind
+	box, err := secret.NewBoxVersion(source.Key, opt.Place.Version)
 	if err != nil {
 		return err
 	}
 	if err := k.store.Unlock(box); err != nil {
 		return err
 	}
-	if place.Source != opt.Place.Source {
-		if err := k.store.SetKeyPlace(ctx, place); err != nil {
+	if opt.Place.Source != was {
+		if err := k.store.SetKeyPlace(ctx, opt.Place); err != nil {
 			return err
 		}
 	}
-	k.set(source, place, nil)
+	k.set(source, opt.Place, nil)
 	if source.Warning != "" {
 		k.log.Warn("master key", "source", source.Kind, "warning", source.Warning)
 	}
-	opt.Place = place
-	if err := secret.Forget(ctx, opt); err != nil { // what a change of the key left behind that was interrupted
-		k.log.Info("the master key before this one was not removed", "err", err)
-	}
+	k.tidy(ctx, opt)
 	return nil
+}
+
+// tidy removes keys that nothing is sealed with: those before, and one of a change that was interrupted. What cannot
+// be removed now is tried again when the key is opened next.
+func (k *keys) tidy(ctx context.Context, opt secret.KeyOptions) {
+	if len(opt.Place.Old) == 0 {
+		return
+	}
+	left, err := secret.Forget(ctx, opt)
+	if err != nil {
+		k.log.Warn("a master key of no use was not removed; it is tried again at the next start", "err", err)
+	}
+	for _, old := range opt.Place.Old {
+		if old.Path != "" {
+			k.log.Info("nothing is sealed with the key in this file any more; remove it unless a backup needs it", "file", old.Path)
+		}
+	}
+	opt.Place.Old = left
+	if err := k.store.SetKeyPlace(ctx, opt.Place); err != nil {
+		k.log.Warn("the removal of a master key was not noted", "err", err)
+	}
 }
 
 // options say where to look.
@@ -99,14 +136,15 @@ func (k *keys) options(ctx context.Context) (secret.KeyOptions, error) {
 	place, err := k.store.KeyPlace(ctx)
 	return secret.KeyOptions{
 		DataDir: k.opt.DataDir, Install: k.store.Install(), SealedExists: sealed, Place: place,
-		RequireKeychain: k.opt.RequireKeychain, Getenv: os.Getenv, Fits: k.store.Fits,
+		RequireKeychain: k.opt.RequireKeychain, Getenv: os.Getenv, Keychain: k.keychain, Fits: k.store.Fits,
 	}, err
 }
 
+// set takes up another key, or none, and zeroes the one before.
 func (k *keys) set(source secret.Source, place secret.Place, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	clear(k.source.Key[:])
+	k.source.Key.Clear()
 	k.source, k.place, k.err = source, place, err
 }
 
@@ -124,24 +162,37 @@ func (k *keys) derive(purpose string) []byte {
 	return k.source.Derive(purpose)
 }
 
-// watch looks for a key that was not there, until ctx ends: a keychain may be unlocked by its person at any time.
-func (k *keys) watch(ctx context.Context) {
-	tick := time.NewTicker(lookAgain)
+// watch looks for a key that is not there, until ctx ends: a keychain may be unlocked by its person at any time.
+func (k *keys) watch(ctx context.Context) { every(ctx, lookAfter, k.lookAgain) }
+
+func every(ctx context.Context, d time.Duration, f func(context.Context)) {
+	tick := time.NewTicker(d)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			f(ctx)
 		case <-ctx.Done():
 			return
 		}
-		if _, err := k.state(); err == nil || errors.Is(err, errUserLocked) || errors.Is(err, secret.ErrPassphrase) {
-			continue
-		}
-		if k.open(ctx, 0, secret.Value{}) == nil {
-			k.log.Info("stored values are unlocked")
-			k.reload()
-		}
 	}
+}
+
+// lookAgain looks for a key that was not there, unless only its person can bring it.
+func (k *keys) lookAgain(ctx context.Context) {
+	k.turn.Lock()
+	defer k.turn.Unlock()
+	if _, err := k.state(); err == nil || errors.Is(err, errUserLocked) || errors.Is(err, secret.ErrPassphrase) {
+		return
+	}
+	if k.look(ctx, 0, secret.Value{}) == nil {
+		k.unlocked()
+	}
+}
+
+func (k *keys) unlocked() {
+	k.log.Info("stored values are unlocked")
+	k.reload()
 }
 
 // Status implements admin.Secrets.
@@ -162,23 +213,25 @@ func (k *keys) Status(ctx context.Context) api.Secrets {
 
 // Unlock implements admin.Secrets.
 func (k *keys) Unlock(ctx context.Context, passphrase secret.Value) error {
+	k.turn.Lock()
+	defer k.turn.Unlock()
 	if _, err := k.state(); err == nil {
 		return nil
 	}
-	if err := k.open(ctx, personLimit, passphrase); err != nil {
+	if err := k.look(ctx, personLimit, passphrase); err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "stored values stay locked: %v", err)
 	}
-	k.log.Info("stored values are unlocked")
-	k.reload()
+	k.unlocked()
 	return nil
 }
 
-// Lock implements admin.Secrets.
+// Lock implements admin.Secrets. Values that were locked for another reason stay locked from now on, whatever becomes
+// of that reason.
 func (k *keys) Lock(context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	if _, err := k.state(); err != nil {
-		return nil // it is locked
+	if _, err := k.state(); errors.Is(err, errUserLocked) {
+		return nil
 	}
 	k.store.Lock()
 	k.mu.Lock()
@@ -209,23 +262,41 @@ func (k *keys) Rekey(ctx context.Context, to string, passphrase secret.Value) er
 	if k.opt.RequireKeychain && to != "" && to != secret.SourceKeychain {
 		return mcpmux.Errorf(mcpmux.CodeInvalid, "this daemon was started with --require-keychain; the key stays in the keychain")
 	}
-	source, place, err := secret.NewKey(ctx, opt, to)
+	next, err := secret.NextPlace(opt, to)
 	if err != nil {
 		return mcpmux.Errorf(mcpmux.CodeInvalid, "the master key was not changed: %v", err)
 	}
-	box, err := secret.NewBoxVersion(source.Key, place.Version)
+	return k.replace(ctx, opt, next)
+}
+
+// replace makes the next master key and seals everything with it:
+//
+//  1. note that there will be a key in the next place, so that it is removed should this be interrupted;
+//  2. make it and read it back;
+//  3. in one transaction, wrap everything anew and make the next place the one;
+//  4. remove the key before.
+//
+// Stopped before the end of 3, the key before opens everything; stopped after it, the next one does.
+func (k *keys) replace(ctx context.Context, opt secret.KeyOptions, next secret.Place) error {
+	if err := k.store.SetKeyPlace(ctx, secret.Making(opt.Place, next)); err != nil {
+		return err
+	}
+	source, err := secret.NewKey(ctx, opt, next)
 	if err != nil {
-		return err
+		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the master key was not changed: %v", err)
 	}
-	if err := k.store.Rekey(ctx, box, place); err != nil {
-		return err
+	box, err := secret.NewBoxVersion(source.Key, next.Version)
+	if err == nil {
+		err = k.store.Rekey(ctx, box, next)
 	}
-	k.set(source, place, nil)
-	k.log.Info("the master key was changed", "source", place.Source, "version", place.Version)
-	opt.Place = place
-	if err := secret.Forget(ctx, opt); err != nil {
-		k.log.Warn("the master key before this one was not removed", "err", err)
+	if err != nil {
+		source.Key.Clear()
+		return err // Which key opens everything is found out at the next start; none is removed before.
 	}
+	k.set(source, next, nil)
+	k.log.Info("the master key was changed", "source", next.Source, "version", next.Version)
+	opt.Place = next
+	k.tidy(ctx, opt)
 	return nil
 }
 

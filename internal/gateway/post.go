@@ -162,11 +162,13 @@ func (x *exchange) rawID() []byte { return x.msg.Bytes(x.msg.ID) }
 
 // fail answers with an error of the gateway's own.
 func (x *exchange) fail(e *rpcError) {
+	x.land() // an id that is answered is free again
 	x.reply.finish(e.httpStatus(x.modern), wire.NewError(x.rawID(), e.code, e.message, e.data))
 }
 
 // result answers with a result of the gateway's own.
 func (x *exchange) result(result []byte) {
+	x.land()
 	x.reply.finish(http.StatusOK, wire.NewResult(x.rawID(), result))
 }
 

@@ -146,11 +146,11 @@ const (
 type ServerStatus struct {
 	State ServerState `json:"state"`
 	// Reason says why the state is not connected, in words for a person; it holds no secret.
-	Reason string    `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty"`
 	// LoginWanted says that a person has to log in: the state is login_required, or the Server works and wants more
 	// rights for some of what it offers.
-	LoginWanted bool `json:"login_wanted,omitempty"`
-	Since  time.Time `json:"since"`
+	LoginWanted bool      `json:"login_wanted,omitempty"`
+	Since       time.Time `json:"since"`
 	// Stderr is the tail of the process's standard error, for a state of error.
 	Stderr []string `json:"stderr,omitempty"`
 	// Attempts counts the connection attempts since the last success.

@@ -28,6 +28,7 @@ type Server struct {
 	origin           string
 	resources        map[string]*mcptest.Server
 	closing          chan struct{}
+	started          chan struct{} // closed when all of this is there
 
 	// authorities are the authorization servers, the last is in charge. atMu guards them, apart from mu: addresses may
 	// be asked for while a Script is changed.
@@ -82,8 +83,9 @@ func Start(script Script) *Server {
 		resources: make(map[string]*mcptest.Server), closing: make(chan struct{}),
 		script: script.clone(), changed: make(chan struct{}), held: make(map[string]int), release: make(chan struct{}),
 		clients: make(map[string]*Client), codes: make(map[string]*code), tokens: make(map[string]*token),
-		devices: make(map[string]*device), jtis: make(map[string]bool),
+		devices: make(map[string]*device), jtis: make(map[string]bool), started: make(chan struct{}),
 	}
+	defer close(s.started)
 	if len(s.paths) == 0 {
 		s.paths = []string{"/mcp"}
 	}
@@ -105,7 +107,10 @@ const noAS = -1
 
 // listen starts a listener for authorization server as and, or, the MCP servers, and answers its address.
 func (s *Server) listen(as int, mcp bool) string {
-	l := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, as, mcp) }))
+	l := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-s.started // what a request reads was written before
+		s.serve(w, r, as, mcp)
+	}))
 	s.atMu.Lock()
 	defer s.atMu.Unlock()
 	s.listeners = append(s.listeners, l)

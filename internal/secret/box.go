@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // The format of a blob, version 1:
@@ -61,7 +62,7 @@ func (a AAD) bytes(layer string) []byte {
 }
 
 // Box seals with one master key and opens what was sealed with it, or with the one before. It is safe for
-// concurrent use.
+// concurrent use, and prints as [redacted].
 type Box struct {
 	wrap    cipher.AEAD
 	version byte
@@ -69,21 +70,33 @@ type Box struct {
 }
 
 // NewBox makes the Box of a first master key.
-func NewBox(master [32]byte) (*Box, error) { return NewBoxVersion(master, 1) }
+func NewBox(master [keySize]byte) (*Box, error) { return NewBoxVersion(KeyOf(master), 1) }
 
 // NewBoxVersion makes the Box of the master key that is the version-th of its installation. Blobs say by the
 // version, modulo 256, which key they were sealed with.
-func NewBoxVersion(master [32]byte, version int) (*Box, error) {
-	key, err := hkdf.Key(sha256.New, master[:], nil, wrapLabel, keySize)
+func NewBoxVersion(master Key, version int) (*Box, error) {
+	if master.None() {
+		return nil, errors.New("there is no master key to seal with")
+	}
+	key, err := hkdf.Key(sha256.New, master.slice(), nil, wrapLabel, keySize)
 	if err != nil {
 		return nil, fmt.Errorf("derive the wrapping key: %w", err)
 	}
+	defer clear(key)
 	wrap, err := newAEAD(key)
 	if err != nil {
 		return nil, err
 	}
 	return &Box{wrap: wrap, version: byte(version)}, nil
 }
+
+func (Box) String() string { return redacted }
+
+// Format prints [redacted] for every verb and flag.
+func (Box) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// LogValue logs [redacted].
+func (Box) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)

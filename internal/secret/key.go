@@ -3,9 +3,7 @@ package secret
 import (
 	"context"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,6 +47,25 @@ type Place struct {
 	// Salt and Cost are those of a SourcePassphrase.
 	Salt []byte `json:"salt,omitempty"`
 	Cost Cost   `json:"cost,omitzero"`
+	// Old are keys that this program put somewhere and that nothing is sealed with: those before, until they are
+	// removed, and the next one, from before it is made until everything is sealed with it.
+	Old []OldKey `json:"old,omitempty"`
+}
+
+// OldKey is where a key is that is to be removed.
+type OldKey struct {
+	Source  string `json:"source"`
+	Version int    `json:"version"`
+	Path    string `json:"path,omitempty"`
+}
+
+// key is where p's key is.
+func (p Place) key() OldKey {
+	k := OldKey{Source: p.Source, Version: p.Version}
+	if p.Source == SourceFile {
+		k.Path = p.Path
+	}
+	return k
 }
 
 // account names the key of a version in the keychain.
@@ -85,15 +102,15 @@ type Source struct {
 	Kind string // one of the Source constants
 	// Warning says what is weak about the place, for as long as the key lives there; "" means nothing is.
 	Warning string
-	Key     [32]byte
+	Key     Key
 }
 
 // Derive is a key for another purpose, made of the master key, nil where there is none (RFC 5869).
 func (s Source) Derive(purpose string) []byte {
-	if s.Key == ([32]byte{}) {
+	if s.Key.None() {
 		return nil
 	}
-	key, err := hkdf.Key(sha256.New, s.Key[:], nil, "mcpmux "+purpose, 32)
+	key, err := hkdf.Key(sha256.New, s.Key.slice(), nil, "mcpmux "+purpose, 32)
 	if err != nil {
 		return nil // it never fails for so short a key
 	}
@@ -119,7 +136,23 @@ type KeyOptions struct {
 	Limit time.Duration
 	// Fits says whether a key is the one that the stored values were sealed with. With it a key that does
 	// not fit is passed over for one that does; nil means that every key fits.
-	Fits func(key [32]byte) bool
+	Fits func(Key) bool
+}
+
+func (o KeyOptions) withDefaults() KeyOptions {
+	if o.Keychain == nil {
+		o.Keychain = System{}
+	}
+	if o.Limit == 0 {
+		o.Limit = keychainLimit
+	}
+	if o.Place.Version == 0 {
+		o.Place.Version = 1
+	}
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	return o
 }
 
 // OpenKey finds the master key:
@@ -135,19 +168,7 @@ type KeyOptions struct {
 // errors are ErrLocked, ErrWrongKey, ErrNoKey and ErrKeychainRequired, wrapped with what to do, and those of
 // an unreadable key file.
 func OpenKey(ctx context.Context, opt KeyOptions) (Source, error) {
-	if opt.Keychain == nil {
-		opt.Keychain = System{}
-	}
-	if opt.Limit == 0 {
-		opt.Limit = keychainLimit
-	}
-	if opt.Place.Version == 0 {
-		opt.Place.Version = 1
-	}
-	if opt.Getenv == nil {
-		opt.Getenv = func(string) string { return "" }
-	}
-	l := ladder{opt: opt}
+	l := ladder{opt: opt.withDefaults()}
 	for _, step := range []func(context.Context) (*Source, error){l.passphrase, l.given, l.keychain, l.keyFile, l.create} {
 		if s, err := step(ctx); err != nil {
 			return Source{}, err
@@ -170,6 +191,7 @@ type ladder struct {
 // fitting answers s if its key fits, and remembers that one was found if it does not.
 func (l *ladder) fitting(s Source) *Source {
 	if l.opt.SealedExists && l.opt.Fits != nil && !l.opt.Fits(s.Key) {
+		s.Key.Clear()
 		l.wrong = true
 		return nil
 	}
@@ -191,11 +213,16 @@ func (l *ladder) passphrase(context.Context) (*Source, error) {
 	if given.Reveal() == "" {
 		return nil, fmt.Errorf("%w: `mcpmux secrets unlock` asks for it", ErrPassphrase)
 	}
-	s := l.fitting(Source{Kind: SourcePassphrase, Key: l.opt.Place.derive(given)})
-	if s == nil {
+	key, err := l.opt.Place.derive(given)
+	if err != nil {
+		return nil, err
+	}
+	// Here it counts that nothing is sealed: what is mistyped must not become the key.
+	if l.opt.Fits != nil && !l.opt.Fits(key) {
+		key.Clear()
 		return nil, fmt.Errorf("%w: that passphrase is not the right one", ErrPassphrase)
 	}
-	return s, nil
+	return &Source{Kind: SourcePassphrase, Key: key}, nil
 }
 
 // given looks where the user or the service manager put a key. A place that is named and unreadable is an
@@ -232,6 +259,11 @@ func (l *ladder) given(context.Context) (*Source, error) {
 }
 
 func (l *ladder) keychain(ctx context.Context) (*Source, error) {
+	// A key file that its person chose over the keychain (`secrets rekey --to keyfile`) stays the place.
+	if p := l.opt.Place; !l.opt.SealedExists && p.Source == SourceKeyFile && p.Version > 1 {
+		l.chain = ErrNoKeychain
+		return nil, nil
+	}
 	text, err := within(ctx, l.opt.Limit, func() (string, error) {
 		return l.opt.Keychain.Get(keychainService, account(l.opt.Install, l.opt.Place.Version))
 	})
@@ -247,7 +279,7 @@ func (l *ladder) keychain(ctx context.Context) (*Source, error) {
 }
 
 // keyFileWarning is shown for as long as the key file is in use.
-const keyFileWarning = "The master key is in a file in the data folder, because there is no OS keychain: " +
+const keyFileWarning = "The master key is in a file in the data folder and not in an OS keychain: " +
 	"stored secrets are protected by file permissions only."
 
 // keyFile uses the key file of an earlier start. It counts only for values that were sealed with it: beside
@@ -286,8 +318,7 @@ func (l *ladder) create(ctx context.Context) (*Source, error) {
 	if l.opt.SealedExists || l.keychKey || l.refused {
 		return nil, nil
 	}
-	var key [32]byte
-	_, _ = rand.Read(key[:]) // It never fails: crypto/rand ends the program instead.
+	key := randomKey()
 	switch {
 	case errors.Is(l.chain, ErrNoItem):
 		if err := putInKeychain(ctx, l.opt, l.opt.Place.Version, key); err != nil {
@@ -305,8 +336,8 @@ func (l *ladder) create(ctx context.Context) (*Source, error) {
 
 // putInKeychain stores key and reads it back: a keychain that says yes and keeps nothing must be found out
 // before anything is sealed.
-func putInKeychain(ctx context.Context, opt KeyOptions, version int, key [32]byte) error {
-	text := base64.StdEncoding.EncodeToString(key[:])
+func putInKeychain(ctx context.Context, opt KeyOptions, version int, key Key) error {
+	text := key.text()
 	back, err := within(ctx, opt.Limit, func() (string, error) {
 		name := account(opt.Install, version)
 		if err := opt.Keychain.Set(keychainService, name, text); err != nil {

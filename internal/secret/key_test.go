@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -82,11 +83,11 @@ func TestOpenKey_KeychainGetsTheFirstKeyAndKeepsIt(t *testing.T) {
 	c := &chain{}
 	opt := options(t, c)
 	first := mustOpen(t, opt)
-	if first.Kind != SourceKeychain || first.Warning != "" || first.Key == [32]byte{} {
+	if first.Kind != SourceKeychain || first.Warning != "" || first.Key.None() {
 		t.Errorf("first start: %+v", first)
 	}
 	opt.SealedExists = true
-	if again := mustOpen(t, opt); again != first || c.sets != 1 {
+	if again := mustOpen(t, opt); !again.Key.Is(first.Key) || c.sets != 1 {
 		t.Errorf("second start: another key, or %d writes", c.sets)
 	}
 	if keyFileExists(opt) {
@@ -144,7 +145,7 @@ func TestOpenKey_KeyFileOnlyWhereNoKeychainExists(t *testing.T) {
 		t.Errorf("key file: %v, %v", info, err)
 	}
 	opt.SealedExists = true
-	if again := mustOpen(t, opt); again != s {
+	if again := mustOpen(t, opt); !again.Key.Is(s.Key) {
 		t.Error("the second start found another key")
 	}
 }
@@ -168,14 +169,14 @@ func TestOpenKey_KeyFileStaysTheKeyWhenAKeychainShowsUp(t *testing.T) {
 	opt := options(t, None{})
 	made := mustOpen(t, opt)
 	opt.SealedExists = true
-	opt.Fits = func(k [32]byte) bool { return k == made.Key }
+	opt.Fits = made.Key.Is
 	for name, c := range map[string]*chain{
 		"empty":           {},
 		"locked":          {fail: errors.New("locked")},
-		"another install": {items: map[string]string{"mcpmux\x00install/kek/1": base64.StdEncoding.EncodeToString(make([]byte, 32))}},
+		"another install": {items: map[string]string{"mcpmux\x00install/kek/1": base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{3}, 32))}},
 	} {
 		opt.Keychain = c
-		if s := mustOpen(t, opt); s != made {
+		if s := mustOpen(t, opt); !s.Key.Is(made.Key) || s.Kind != SourceKeyFile {
 			t.Errorf("keychain %s: %s", name, s.Kind)
 		}
 		if c.sets != 0 {
@@ -189,7 +190,7 @@ func TestOpenKey_WrongKeyIsSaid(t *testing.T) {
 	opt := options(t, c)
 	mustOpen(t, opt)
 	opt.SealedExists = true
-	opt.Fits = func([32]byte) bool { return false }
+	opt.Fits = func(Key) bool { return false }
 	if _, err := OpenKey(context.Background(), opt); !errors.Is(err, ErrWrongKey) {
 		t.Error(err)
 	}
@@ -205,11 +206,11 @@ func TestOpenKey_GivenKeyComesFirst(t *testing.T) {
 	opt := options(t, c)
 
 	opt.Getenv = env("MCPMUX_MASTER_KEY_FILE", file)
-	if s := mustOpen(t, opt); s.Kind != SourceFile || s.Key != key || s.Warning != "" {
+	if s := mustOpen(t, opt); s.Kind != SourceFile || !s.Key.Is(KeyOf(key)) || s.Warning != "" {
 		t.Errorf("file: %s", s.Kind)
 	}
 	opt.Getenv = env("CREDENTIALS_DIRECTORY", dir)
-	if s := mustOpen(t, opt); s.Kind != SourceCredential || s.Key != key {
+	if s := mustOpen(t, opt); s.Kind != SourceCredential || !s.Key.Is(KeyOf(key)) {
 		t.Errorf("credential: %s", s.Kind)
 	}
 	// A credential directory that holds other things only.

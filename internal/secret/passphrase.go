@@ -2,6 +2,7 @@ package secret
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,9 @@ const (
 	// length is out of reach, and shorter ones are words.
 	minPassphrase = 8
 	maxPassphrase = 1024
+
+	// saltSize is what RFC 9106 §3.1 recommends.
+	saltSize = 16
 )
 
 // Cost is what a guess at a passphrase costs (Argon2id, RFC 9106 §3.1).
@@ -33,17 +37,29 @@ type Cost struct {
 //nolint:gochecknoglobals // constant
 var defaultCost = Cost{Time: 3, Memory: 64 << 10, Threads: 4}
 
+// maxCost bounds what is read of a database: more would not end, or not fit.
+//
+//nolint:gochecknoglobals // constant
+var maxCost = Cost{Time: 100, Memory: 4 << 20, Threads: 255}
+
 // derive makes the key of a passphrase.
-func (p Place) derive(passphrase Value) (key [32]byte) {
-	copy(key[:], argon2.IDKey([]byte(passphrase.Reveal()), p.Salt, p.Cost.Time, p.Cost.Memory, p.Cost.Threads, 32))
-	return key
+func (p Place) derive(passphrase Value) (Key, error) {
+	c := p.Cost
+	if c.Time < 1 || c.Time > maxCost.Time || c.Threads < 1 || c.Memory > maxCost.Memory || len(p.Salt) < saltSize {
+		return Key{}, errors.New("what the database says of the passphrase is damaged; restore a backup")
+	}
+	typed := []byte(passphrase.Reveal())
+	defer clear(typed)
+	made := argon2.IDKey(typed, p.Salt, c.Time, c.Memory, c.Threads, keySize)
+	defer clear(made)
+	return KeyOf([keySize]byte(made)), nil
 }
 
-// newPassphrasePlace makes a Place with a salt of its own.
-func newPassphrasePlace(version int) Place {
-	p := Place{Source: SourcePassphrase, Version: version, Salt: make([]byte, 16), Cost: defaultCost}
-	_, _ = rand.Read(p.Salt) // never fails (crypto/rand)
-	return p
+// newSalt makes a salt.
+func newSalt() []byte {
+	salt := make([]byte, saltSize)
+	_, _ = rand.Read(salt) // never fails (crypto/rand)
+	return salt
 }
 
 // CheckPassphrase refuses what is too weak to be a passphrase, or too long to be typed.

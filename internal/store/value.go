@@ -62,8 +62,8 @@ func (s *Store) Unlock(box *secret.Box) error {
 }
 
 // Fits says whether the stored values were sealed with this master key. While nothing is sealed every key
-// fits. It is the Fits of secret.KeyOptions.
-func (s *Store) Fits(key [32]byte) bool {
+// fits, but for one of a mistyped passphrase. It is the Fits of secret.KeyOptions.
+func (s *Store) Fits(key secret.Key) bool {
 	place, err := s.KeyPlace(context.Background())
 	if err != nil {
 		return false
@@ -79,7 +79,7 @@ func (s *Store) Fits(key [32]byte) bool {
 			return err
 		}
 		_, err = box.Open(s.canaryPlace(), canary)
-		fits = !sealed || err == nil
+		fits = err == nil || !sealed && place.Source != secret.SourcePassphrase
 		return nil
 	})
 	return fits && err == nil
@@ -102,7 +102,7 @@ func readCanary(ctx context.Context, t *tx) (canary []byte, sealed bool, err err
 	if err = t.row(ctx, "SELECT canary FROM installation").Scan(&canary); err != nil {
 		return nil, false, err
 	}
-	n, err := t.count(ctx, "SELECT (SELECT count(*) FROM server_values) + (SELECT count(*) FROM credentials)")
+	n, err := countSealed(ctx, t)
 	return canary, n > 0, err
 }
 

@@ -213,7 +213,7 @@ func TestStore_WrongKeyIsRefusedWhileValuesAreSealed(t *testing.T) {
 		}
 		return yes
 	}
-	if sealed() || !f.Fits([32]byte{2}) {
+	if sealed() || !f.Fits(secret.KeyOf([32]byte{2})) {
 		t.Error("nothing is sealed, but a key does not fit")
 	}
 	// With nothing sealed, another key becomes the one.
@@ -221,7 +221,7 @@ func TestStore_WrongKeyIsRefusedWhileValuesAreSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv := f.server(f.home(), "gh", value("env", "TOKEN", "one"))
-	if !sealed() || f.Fits([32]byte{1}) || !f.Fits([32]byte{2}) {
+	if !sealed() || f.Fits(secret.KeyOf([32]byte{1})) || !f.Fits(secret.KeyOf([32]byte{2})) {
 		t.Error("Fits or SealedExists is wrong")
 	}
 	f.reopen()
