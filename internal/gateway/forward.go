@@ -229,10 +229,7 @@ func (x *exchange) callRenewing(ctx context.Context, cancel context.CancelCauseF
 	if !ok || begun || x.g.cfg.Renew == nil {
 		return answer, err
 	}
-	if need := x.g.cfg.Renew(ctx, route.Server.ID, refused); need != nil {
-		if mcpmux.CodeOf(need) == mcpmux.CodeLoginRequired {
-			err = &personNeededError{err, need}
-		}
+	if err := x.g.cfg.Renew(ctx, route.Server.ID, refused); err != nil {
 		return answer, err
 	}
 	answer, _, err = x.call(ctx, cancel, route, edits)

@@ -34,20 +34,8 @@ const (
 	loginPatience = 45 * time.Second
 )
 
-// personNeededError is a refusal of credentials that nobody but a person has others for.
-type personNeededError struct {
-	error // the Server's
-
-	need error // why
-}
-
-func (e *personNeededError) Unwrap() error { return e.error }
-
 // whyLogin is why err wants a person to log in; "": it does not.
 func whyLogin(err error) string {
-	if p, ok := errors.AsType[*personNeededError](err); ok {
-		err = p.need
-	}
 	if own, ok := errors.AsType[*mcpmux.Error](err); ok && own.Code == mcpmux.CodeLoginRequired {
 		return own.Message
 	}
