@@ -128,6 +128,52 @@ func TestSupervisor_LoginRequiredWaitsForTheUser(t *testing.T) {
 	})
 }
 
+func TestSupervisor_CallsWaitWhileRefusedCredentialsAreRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm(t)
+		renewing, renewed := make(chan struct{}), make(chan struct{})
+		w := newWorld(t, func(c *Config) {
+			c.Options.Transport = f.transport
+			c.Renew = func(context.Context, mcpmux.ServerID, *backend.LoginRequiredError) error {
+				close(renewing)
+				<-renewed
+				f.with("far", func(s *scripted) { s.login = false })
+				return nil
+			}
+		})
+		w.install("far", f.add("far", &scripted{login: true}))
+		w.Start()
+		<-renewing
+		synctest.Wait()
+		if st := w.isIn("far", mcpmux.StateConnecting); strings.Contains(st.Reason, "trying again") {
+			t.Errorf("a server whose credentials are renewed counts as failed: %+v", st)
+		}
+		called := make(chan error, 1)
+		go func() {
+			lease, err := w.Pool().Acquire(t.Context(), "far", "", false)
+			if err == nil {
+				lease.Release()
+			}
+			called <- err
+		}()
+		synctest.Wait()
+		select {
+		case err := <-called:
+			t.Errorf("a call did not wait: %v", err)
+			called <- nil
+		default:
+		}
+		close(renewed)
+		if err := <-called; err != nil {
+			t.Errorf("a call that waited: %v", err)
+		}
+		pass(time.Second)
+		if st := w.isIn("far", mcpmux.StateConnected); st.Attempts != 0 {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
 func TestSupervisor_LockedValuesAreAnErrorOfThatServerAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -278,8 +278,8 @@ func (w *worker) connect() {
 			lease.Release()
 		}
 		return func() {
-			// Only an error that was no dial's is news here.
-			if err != nil && turn == w.turn.Load() && w.conn == nil && w.retry == nil &&
+			// Only an error that was no dial's is news here; a refusal always is one, and is being seen to (login).
+			if err != nil && !loginRequired(err) && turn == w.turn.Load() && w.conn == nil && w.retry == nil &&
 				w.s.Status(w.id).State == mcpmux.StateConnecting {
 				w.fail(err)
 			}
