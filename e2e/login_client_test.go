@@ -49,37 +49,35 @@ func wantsURL(t *testing.T, r *Reply) opened {
 
 func TestLogin_AnOlderClientsUserIsSentToItAndTheCallWorksAfterwards(t *testing.T) {
 	d := Start(t, Options{})
-	s := d.protected("gh", oauthtest.Script{ChallengeScope: "basic"})
-	d.LogIn("gh")
-	d.AwaitServer("gh", "connected")
 	key := d.NewClient("app")
-	m, plain := d.MCP(key), d.Session(key)
-	m.Open(canOpen)
-	news := m.Listen()
-	for _, c := range []struct {
-		name, tool, message string
-		lose                func()
-	}{
-		{"the login was revoked", "gh_whoami", "log in again", s.RevokeAll},
-		{"more rights are wanted", "gh_admin", "more rights (admin)", func() {}},
+	for _, c := range []struct{ server, lost, tool, message string }{
+		{"gh", "login", "gh_whoami", "log in again"},
+		{"wiki", "right", "wiki_admin", "more rights (admin)"},
 	} {
-		c.lose()
+		s := d.protected(c.server, oauthtest.Script{ChallengeScope: "basic"})
+		d.LogIn(c.server)
+		d.AwaitServer(c.server, "connected")
+		m, plain := d.MCP(key), d.Session(key)
+		m.Open(canOpen)
+		news := m.Listen()
+		if c.lost == "login" {
+			s.RevokeAll()
+		}
 		o := wantsURL(t, m.Call(c.tool, `{}`))
-		if !strings.Contains(o.Message, "gh") || !strings.Contains(o.Message, c.message) || o.ElicitationID == "" {
-			t.Errorf("%s: %+v", c.name, o)
+		if !strings.Contains(o.Message, c.server) || !strings.Contains(o.Message, c.message) || o.ElicitationID == "" {
+			t.Errorf("%s: %+v", c.server, o)
 		}
 		if again := wantsURL(t, m.Call(c.tool, `{}`)); again.URL != o.URL {
-			t.Errorf("%s: a second call was sent elsewhere: %s", c.name, again.URL)
+			t.Errorf("%s: a second call was sent elsewhere: %s", c.server, again.URL)
 		}
 		if e := plain.Call(c.tool, `{}`).Last(t).Error; e == nil || e.Code != -32603 || strings.Contains(e.Message, "/login/") {
-			t.Errorf("%s: a client that can show no address got %+v", c.name, e)
+			t.Errorf("%s: a client that can show no address got %+v", c.server, e)
 		}
 		o.follow(t, d)
 		awaitComplete(t, news, o.ElicitationID)
 		if r := m.Call(c.tool, `{}`).Last(t); r.Error != nil {
-			t.Errorf("%s: after the login: %+v", c.name, r.Error)
+			t.Errorf("%s: after the login: %+v", c.server, r.Error)
 		}
-		d.AwaitServer("gh", "connected")
 	}
 	if strings.Contains(d.Log(), "/login/") {
 		t.Error("an address to log in at is in the log")
