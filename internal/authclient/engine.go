@@ -57,8 +57,8 @@ type Config struct {
 	Needed func(mcpmux.ServerID, *NeedsLogin)
 	// LoggedIn hears of a Server that a person has logged in to, once that is in effect.
 	LoggedIn func(mcpmux.ServerID)
-	Log    *slog.Logger
-	Now    func() time.Time
+	Log      *slog.Logger
+	Now      func() time.Time
 	// resolve is the resolver of the zone check; nil is the system's.
 	resolve resolver
 }
