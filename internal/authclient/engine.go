@@ -57,8 +57,8 @@ type Config struct {
 	Needed func(mcpmux.ServerID, *NeedsLogin)
 	// LoggedIn hears of a Server that a person has logged in to, once that is in effect.
 	LoggedIn func(mcpmux.ServerID)
-	Log    *slog.Logger
-	Now    func() time.Time
+	Log      *slog.Logger
+	Now      func() time.Time
 	// resolve is the resolver of the zone check; nil is the system's.
 	resolve resolver
 }
@@ -74,8 +74,8 @@ func (e *NeedsLogin) Error() string { return e.Reason }
 
 // Refusal is how a Server refused a request.
 type Refusal struct {
-	Status    int    // 401 or 403
-	Challenge string // WWW-Authenticate
+	Status     int      // 401 or 403
+	Challenges []string // WWW-Authenticate
 	// Used is the sha256 of the Authorization header that was refused, that of "" where there was none.
 	Used [32]byte
 }
@@ -224,7 +224,7 @@ func (e *Engine) answer(ctx context.Context, id mcpmux.ServerID, r Refusal) erro
 	if have != nil && have.digest() != r.Used {
 		return nil
 	}
-	asked := parseChallenge([]string{r.Challenge})
+	asked := parseChallenge(r.Challenges)
 	e.remember(id, asked)
 	if r.Status == 403 && asked.err != "insufficient_scope" {
 		if have != nil {

@@ -205,14 +205,14 @@ func (w *world) send(authorization string) *Refusal {
 	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
 		return nil
 	}
-	return &Refusal{Status: resp.StatusCode, Challenge: strings.Join(resp.Header.Values("Www-Authenticate"), ", "), Used: digestOf(authorization)}
+	return &Refusal{Status: resp.StatusCode, Challenges: resp.Header.Values("Www-Authenticate"), Used: digestOf(authorization)}
 }
 
 // mustUse wants the Server to take what there is.
 func (w *world) mustUse(id mcpmux.ServerID) {
 	w.t.Helper()
 	if r := w.use(id); r != nil {
-		w.t.Fatalf("refused: %d %s", r.Status, r.Challenge)
+		w.t.Fatalf("refused: %d %s", r.Status, r.Challenges)
 	}
 }
 

@@ -75,7 +75,7 @@ type web struct {
 	direct, proxied *http.Transport
 }
 
-// newWeb looks the user's address up to find its zone: where it has several, the most private one.
+// newWeb looks the user's address up to find its zone.
 func newWeb(server *url.URL, names resolver) (*web, error) {
 	if names == nil {
 		names = net.DefaultResolver
@@ -133,14 +133,13 @@ func (w *web) zoneOfServer(server *url.URL) (zone, error) {
 	return z, nil
 }
 
-// zoneOfAll is the most private zone of addresses. Those that nothing is ever sent to do not count beside others:
-// names of a local network have link-local addresses too (RFC 6762 §15).
+// zoneOfAll is the most public zone of addresses: who answers for a public one may have named the private ones
+// beside it, to be let in there. Those that nothing is ever sent to do not count beside others: names of a local
+// network have link-local addresses too (RFC 6762 §15).
 func zoneOfAll(addresses []netip.Addr) zone {
 	all := never
 	for _, a := range addresses {
-		if z := zoneOf(a); all == never || z != never && z < all {
-			all = z
-		}
+		all = max(all, zoneOf(a))
 	}
 	return all
 }

@@ -130,8 +130,8 @@ func TestNewWeb_ZoneIsThatOfTheUsersAddress(t *testing.T) {
 	}}
 	for address, want := range map[string]zone{
 		"https://mcp.example.com/mcp": public, "https://1.1.1.1": public, "https://fake.example.com": public,
-		"http://nas.local:8000/mcp": private, "https://tailnet.example.com": private, "https://both.example.com": private, "http://[fd00::1]/": private,
-		"http://localhost:3000/mcp": loopback, "http://127.0.0.1": loopback, "http://me.example.com": loopback, "http://x.localhost": loopback,
+		"http://nas.local:8000/mcp": private, "https://tailnet.example.com": private, "https://both.example.com": public, "http://[fd00::1]/": private,
+		"http://localhost:3000/mcp": loopback, "http://127.0.0.1": loopback, "http://me.example.com": private, "http://x.localhost": loopback,
 	} {
 		w, err := newWeb(parse(t, address), n)
 		if err != nil || w.zone != want {

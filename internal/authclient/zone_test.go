@@ -96,9 +96,9 @@ func TestZone_NothingLeadsInward(t *testing.T) {
 	}
 }
 
-func TestZoneOfAll_TheMostPrivateCountsAndLinkLocalDoesNot(t *testing.T) {
+func TestZoneOfAll_TheMostPublicCountsAndLinkLocalDoesNot(t *testing.T) {
 	for texts, want := range map[string]zone{
-		"8.8.8.8": public, "8.8.8.8 10.0.0.1": private, "10.0.0.1 127.0.0.1 8.8.8.8": loopback,
+		"8.8.8.8": public, "8.8.8.8 10.0.0.1": public, "10.0.0.1 127.0.0.1 8.8.8.8": public, "127.0.0.1 10.0.0.1": private,
 		"192.168.1.5 fe80::1": private, "fe80::1 192.168.1.5": private, "169.254.1.1 8.8.8.8": public,
 		"169.254.169.254": never, "0.0.0.0 ::": never, "": never,
 	} {

@@ -8,8 +8,8 @@ import (
 
 // LoginRequiredError says that an HTTP server refused our credentials, or the lack of them.
 type LoginRequiredError struct {
-	Status    int    // 401 or 403
-	Challenge string // WWW-Authenticate, all of them
+	Status     int      // 401 or 403
+	Challenges []string // WWW-Authenticate
 	// Used is the sha256 of the Authorization header that was refused, so that whoever renews credentials knows
 	// whether these are still the ones.
 	Used [32]byte

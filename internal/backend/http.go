@@ -212,7 +212,7 @@ func (h *httpConn) status(resp *http.Response) error {
 		return nil
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return &LoginRequiredError{
-			Status: code, Challenge: strings.Join(resp.Header.Values("Www-Authenticate"), ", "),
+			Status: code, Challenges: resp.Header.Values("Www-Authenticate"),
 			Used: sha256.Sum256([]byte(h.mien.Load().header.Get("Authorization"))),
 		}
 	case code == http.StatusNotFound && h.session() != "":

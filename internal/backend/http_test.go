@@ -133,7 +133,7 @@ func TestHTTP_LoginDuringACallIsSaid(t *testing.T) {
 	c := dial(t, httpSpec(srv.URL), newWorld())
 	locked.Store(true)
 	_, err := c.Call(within(t), tool(t, "echo", `{}`))
-	if login, ok := errors.AsType[*LoginRequiredError](err); !ok || login.Status != 401 || login.Challenge != "Bearer" {
+	if login, ok := errors.AsType[*LoginRequiredError](err); !ok || login.Status != 401 || strings.Join(login.Challenges, "") != "Bearer" {
 		t.Errorf("err = %v", err)
 	}
 }

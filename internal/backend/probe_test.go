@@ -105,7 +105,7 @@ func TestProbe_ALoginComesFirst(t *testing.T) {
 	server, spec := endpoint(t, mcptest.Script{Era: "modern", Bearer: "sesame"})
 	_, err := Dial(within(t), spec, options(t, newWorld()))
 	login, ok := errors.AsType[*LoginRequiredError](err)
-	if !ok || login.Status != http.StatusUnauthorized || login.Challenge == "" {
+	if !ok || login.Status != http.StatusUnauthorized || len(login.Challenges) == 0 {
 		t.Fatalf("err = %v", err)
 	}
 	if n := server.Count("initialize"); n != 0 {

@@ -335,7 +335,7 @@ func TestSSE_ALoginIsSaid(t *testing.T) {
 	for _, transport := range []mcpmux.Transport{mcpmux.TransportSSE, mcpmux.TransportHTTP} {
 		spec.Transport = transport
 		_, err := Dial(within(t), spec, options(t, newWorld()))
-		if login, ok := errors.AsType[*LoginRequiredError](err); !ok || login.Status != 401 || login.Challenge != "Bearer" {
+		if login, ok := errors.AsType[*LoginRequiredError](err); !ok || login.Status != 401 || strings.Join(login.Challenges, "") != "Bearer" {
 			t.Errorf("%s: err = %v", transport, err)
 		}
 	}

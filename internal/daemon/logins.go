@@ -32,7 +32,7 @@ func (d *daemon) newEngine() (*authclient.Engine, error) {
 
 // renew gets other credentials for a Server that refused some.
 func (d *daemon) renew(ctx context.Context, id mcpmux.ServerID, refused *backend.LoginRequiredError) error {
-	err := d.auth.Renew(ctx, id, authclient.Refusal{Status: refused.Status, Challenge: refused.Challenge, Used: refused.Used})
+	err := d.auth.Renew(ctx, id, authclient.Refusal{Status: refused.Status, Challenges: refused.Challenges, Used: refused.Used})
 	if need, ok := errors.AsType[*authclient.NeedsLogin](err); ok {
 		return mcpmux.Errorf(mcpmux.CodeLoginRequired, "%s", need.Reason)
 	}

@@ -185,6 +185,9 @@ func (k *keys) lookAgain(ctx context.Context) {
 	if _, err := k.state(); err == nil || errors.Is(err, errUserLocked) || errors.Is(err, secret.ErrPassphrase) {
 		return
 	}
+	if k.keychain == nil && secret.WouldAsk(ctx) {
+		return // A prompt every half a minute is nothing that a person wants.
+	}
 	if k.look(ctx, 0, secret.Value{}) == nil {
 		k.unlocked()
 	}

@@ -326,6 +326,7 @@ func Deafen(s *Session) *Deaf {
 	}{
 		{map[string]any{"Unlock": d.unlock}, servicePath, service},
 		{map[string]any{"Get": d.get}, servicePath, "org.freedesktop.DBus.Properties"},
+		{map[string]any{"Get": d.getCollection}, login, "org.freedesktop.DBus.Properties"},
 		{map[string]any{"Prompt": d.prompt}, servicePath + "/prompt/1", prompt},
 	} {
 		if err := conn.ExportMethodTable(part.methods, part.path, part.name); err != nil {
@@ -347,6 +348,13 @@ func (*Deaf) get(owner, name string) (dbus.Variant, *dbus.Error) {
 		return dbus.Variant{}, dbus.MakeFailedError(errors.New("no property " + name))
 	}
 	return dbus.MakeVariant([]dbus.ObjectPath{login}), nil
+}
+
+func (*Deaf) getCollection(owner, name string) (dbus.Variant, *dbus.Error) {
+	if owner != "org.freedesktop.Secret.Collection" || name != "Locked" {
+		return dbus.Variant{}, dbus.MakeFailedError(errors.New("no property " + name))
+	}
+	return dbus.MakeVariant(true), nil
 }
 
 func (*Deaf) unlock([]dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {

@@ -56,6 +56,13 @@ func (System) Delete(service, account string) error {
 	return classify(keyring.Delete(service, account))
 }
 
+// WouldAsk says whether the system's keychain would ask its person before it gives anything. Finding that out asks
+// nobody, so a program may look again and again.
+func WouldAsk(ctx context.Context) bool {
+	asks, err := within(ctx, keychainLimit, func() (bool, error) { return reachable() && locked(), nil })
+	return asks || err != nil
+}
+
 // None is the keychain of a machine that has none.
 type None struct{}
 

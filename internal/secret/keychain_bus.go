@@ -51,3 +51,27 @@ func absent(err error) bool {
 	}
 	return false
 }
+
+// The Secret Service API, draft 0.2: its collection for a login session, and the one that stands for it.
+const (
+	secretService   = "org.freedesktop.secrets"
+	loginCollection = "/org/freedesktop/secrets/collection/login"
+	defaultAlias    = "/org/freedesktop/secrets/aliases/default"
+	lockedProperty  = "org.freedesktop.Secret.Collection.Locked"
+)
+
+// locked says whether the keychain would ask its person before it gives anything. Reading that asks nobody.
+func locked() bool {
+	conn, err := dbus.ConnectSessionBus()
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }() // nothing more is wanted of it
+	for _, path := range []dbus.ObjectPath{loginCollection, defaultAlias} {
+		if v, err := conn.Object(secretService, path).GetProperty(lockedProperty); err == nil {
+			is, _ := v.Value().(bool)
+			return is
+		}
+	}
+	return false
+}

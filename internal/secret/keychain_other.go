@@ -7,3 +7,7 @@ func reachable() bool { return true }
 
 // absent says whether err means that there is no keychain; these systems have no further errors for it.
 func absent(error) bool { return false }
+
+// locked says whether the keychain would ask its person before it gives anything. These systems unlock it with the
+// person's session.
+func locked() bool { return false }

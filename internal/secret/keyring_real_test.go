@@ -28,6 +28,8 @@ type start struct {
 	DataDir string
 	Sealed  bool
 	Limit   time.Duration
+	// Look asks nobody, and only whether somebody would be asked.
+	Look bool
 }
 
 // opened is what came of it.
@@ -35,6 +37,7 @@ type opened struct {
 	Kind, Warning string
 	Key           string // as files keep it; "" is none
 	Err           string
+	Asks          bool
 	// Is names the errors that Err is.
 	Is []string
 }
@@ -50,6 +53,12 @@ func TestOpenRealKey(t *testing.T) {
 	var o start
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		t.Fatal(err)
+	}
+	if o.Look {
+		if err := json.NewEncoder(os.Stdout).Encode(opened{Asks: WouldAsk(context.Background())}); err != nil {
+			t.Fatal(err)
+		}
+		os.Exit(0)
 	}
 	s, err := OpenKey(context.Background(), KeyOptions{
 		DataDir: o.DataDir, Install: "install", SealedExists: o.Sealed, Limit: o.Limit, Getenv: os.Getenv,
@@ -284,4 +293,28 @@ func TestRealKeyring_BusThatEndsUnderAPromptIsLocked(t *testing.T) {
 			t.Errorf("want to hear that the library panicked, got %s", got.Err)
 		}
 	})
+}
+
+func TestRealKeyring_WhetherItWouldAskIsSeenWithoutAsking(t *testing.T) {
+	s := keyringtest.Start(t, keyringtest.Options{})
+	if got := openIn(t, s.Env, start{Look: true}); got.Asks {
+		t.Error("an open keyring would ask")
+	}
+	s.Lock()
+	if got := openIn(t, s.Env, start{Look: true}); !got.Asks {
+		t.Error("a locked keyring would not ask")
+	}
+	bare := keyringtest.Start(t, keyringtest.Options{Bare: true})
+	if got := openIn(t, bare.Env, start{Look: true}); got.Asks {
+		t.Error("a session without a keyring would ask")
+	}
+	deaf := keyringtest.Deafen(bare)
+	if got := openIn(t, bare.Env, start{Look: true}); !got.Asks {
+		t.Error("a keyring that prompts would not ask")
+	}
+	select {
+	case <-deaf.Asked:
+		t.Error("it was asked")
+	default:
+	}
 }
