@@ -102,11 +102,17 @@ type server struct {
 	pause    time.Duration // before that, after the last failure
 	reason   string        // why the tokens were lost
 	logins   []time.Time
-	refusals []time.Time // of tokens whose time had not come
+	refusals []refusedToken
 	device   *deviceLogin
 	progress *progress // of the login that was begun last; nil before one was
 	due      time.Time // of the next renewal ahead of need
 	offer    *offer    // the login that was begun last for clients
+}
+
+// refusedToken is one that a Server refused before its time had come.
+type refusedToken struct {
+	at     time.Time
+	digest [32]byte
 }
 
 // flight is one renewal, for everybody who waits for it.
@@ -260,7 +266,7 @@ func (e *Engine) answer(ctx context.Context, id mcpmux.ServerID, r Refusal) erro
 	return &NeedsLogin{Reason: e.why(id)}
 }
 
-// inVain counts the refusals of tokens whose time had not come, and says whether there were too many.
+// inVain counts the tokens that were refused before their time had come, and says whether there were too many.
 func (e *Engine) inVain(id mcpmux.ServerID, have *tokens) bool {
 	now := e.cfg.Now()
 	if have.over(now) {
@@ -269,7 +275,10 @@ func (e *Engine) inVain(id mcpmux.ServerID, have *tokens) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.of(id)
-	s.refusals = append(slices.DeleteFunc(s.refusals, func(at time.Time) bool { return now.Sub(at) >= refusalsIn }), now)
+	s.refusals = slices.DeleteFunc(s.refusals, func(r refusedToken) bool { return now.Sub(r.at) >= refusalsIn })
+	if d := have.digest(); !slices.ContainsFunc(s.refusals, func(r refusedToken) bool { return r.digest == d }) {
+		s.refusals = append(s.refusals, refusedToken{now, d})
+	}
 	return len(s.refusals) > maxRefusals
 }
 

@@ -34,8 +34,9 @@ const (
 	// maxClockDifference is how far our clock and an authorization server's may be apart before the log says so.
 	maxClockDifference = 5 * time.Minute
 
-	// assertionLife is how long a signed client assertion is good (RFC 7523 §3).
-	assertionLife = 5 * time.Minute
+	// assertionLife is how long a signed client assertion is good (RFC 7523 §3). Many authorization servers take none
+	// of more than five minutes; the rest is room for clocks that differ.
+	assertionLife = 3 * time.Minute
 
 	// maxToken bounds one token; it goes into a header of every request.
 	maxToken = 32 << 10
