@@ -153,10 +153,37 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Close ends every renewal and every device login and waits for them.
+// Close ends every device login, and every renewal that does not end soon by itself, and waits for them.
 func (e *Engine) Close() {
+	e.Settle(context.Background())
 	e.end()
 	e.tasks.Wait()
+}
+
+// settleTime is how long a renewal is waited for whose answer would else be lost: an authorization server may have
+// taken the old token back by then.
+const settleTime = 5 * time.Second
+
+// Settle waits until the renewals that are under way have stored what they were given, as far as that takes no longer
+// than settleTime.
+func (e *Engine) Settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	e.mu.Lock()
+	var flights []*flight
+	for _, s := range e.servers {
+		if s.flight != nil {
+			flights = append(flights, s.flight)
+		}
+	}
+	e.mu.Unlock()
+	for _, f := range flights {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // of is what is remembered of a Server. Called with mu held.

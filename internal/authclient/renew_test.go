@@ -638,3 +638,34 @@ func TestTokens_DoNotPrint(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A renewal that is under way when the daemon ends, or when values are locked, is waited for: its answer would be lost.
+func TestClose_WaitsForARenewalThatIsUnderWay(t *testing.T) {
+	w := newWorld(t, oauthtest.Script{})
+	id := w.server("gh", mcpmux.LoginConfig{})
+	w.login(id)
+	w.at.ExpireAll()
+	w.at.Update(func(s *oauthtest.Script) {
+		s.Answers = map[string][]oauthtest.Answer{oauthtest.Token: {{After: true, Hold: true, Times: 1}}}
+	})
+	r := w.refusal(id)
+	renewed := make(chan error, 1)
+	go func() { renewed <- w.Renew(t.Context(), id, r) }()
+	if !w.at.Await(t.Context(), func() bool { return w.at.Held(oauthtest.Token) == 1 }) {
+		t.Fatal("nothing is under way")
+	}
+	closed := make(chan struct{})
+	go func() { defer close(closed); w.Close() }()
+	w.at.Release()
+	<-closed
+	if err := <-renewed; err != nil {
+		t.Error(err)
+	}
+	have, err := w.tokens(t.Context(), id)
+	if err != nil || have == nil {
+		t.Fatal(err)
+	}
+	if rec, _ := w.at.Record(have.Refresh); !rec.Live {
+		t.Error("the answer was lost")
+	}
+}

@@ -165,6 +165,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer d.auth.Close()
+	d.keys.settle = d.auth.Settle
 	d.keys.reload = func() {
 		d.super.Reload(func(srv *mcpmux.Server) bool { return len(srv.Values) > 0 || srv.LoggedIn != nil })
 	}

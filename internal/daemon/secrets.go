@@ -34,8 +34,10 @@ type keys struct {
 	log   *slog.Logger
 	// keychain is the one to ask; nil means the system's.
 	keychain secret.Keychain
-	// reload is called when values can be opened, or cannot be any more.
+	// reload is called when values can be opened, or cannot be any more; settle before they cannot, so that what is
+	// being stored is.
 	reload func()
+	settle func(context.Context)
 
 	// turn is held by each change of the key: one at a time.
 	turn sync.Mutex
@@ -48,7 +50,7 @@ type keys struct {
 }
 
 func newKeys(st *store.Store, opt Options, log *slog.Logger) *keys {
-	return &keys{store: st, opt: opt, log: log, reload: func() {}}
+	return &keys{store: st, opt: opt, log: log, reload: func() {}, settle: func(context.Context) {}}
 }
 
 // open looks for the key. What it did not find it remembers as the reason; its error says so too.
@@ -230,12 +232,13 @@ func (k *keys) Unlock(ctx context.Context, passphrase secret.Value) error {
 
 // Lock implements admin.Secrets. Values that were locked for another reason stay locked from now on, whatever becomes
 // of that reason.
-func (k *keys) Lock(context.Context) error {
+func (k *keys) Lock(ctx context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
 	if _, err := k.state(); errors.Is(err, errUserLocked) {
 		return nil
 	}
+	k.settle(ctx)
 	k.store.Lock()
 	k.mu.Lock()
 	place := k.place
