@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -29,7 +30,7 @@ type canaries map[string]string
 
 // put makes a canary.
 func (c canaries) put(place string) string {
-	c[place] = "c4n/" + rand.Text() + "+\"" + strings.ReplaceAll(place, " ", "_")
+	c[place] = "c4n/" + rand.Text() + "+\"<&>\\" + strings.ReplaceAll(place, " ", "_")
 	return c[place]
 }
 
@@ -43,8 +44,12 @@ func (c canaries) plain(place string) string {
 // what was encoded.
 func forms(secret string) [][]byte {
 	quoted, _ := json.Marshal(secret) // texts always marshal
+	var plain strings.Builder
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(secret)
 	all := []string{
-		secret, string(quoted[1 : len(quoted)-1]), url.QueryEscape(secret), url.PathEscape(secret),
+		secret, string(quoted[1 : len(quoted)-1]), strings.Trim(plain.String(), "\"\n"), strings.Trim(strconv.Quote(secret), `"`), url.QueryEscape(secret), url.PathEscape(secret),
 		hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
 	}
 	for before := range 3 {
@@ -282,6 +287,11 @@ func (d *Daemon) searchFolder(c canaries) {
 	d.t.Helper()
 	read := 0
 	err := filepath.WalkDir(d.Dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && runtime.GOOS != "windows" {
+			if info, err := e.Info(); err == nil && info.Mode().Perm()&0o077 != 0 {
+				d.t.Errorf("the folder %s has mode %o", path, info.Mode().Perm())
+			}
+		}
 		if err != nil || !e.Type().IsRegular() {
 			return err
 		}
@@ -298,12 +308,19 @@ func (d *Daemon) searchFolder(c canaries) {
 	}
 }
 
+// coreLimit is the line of /proc/PID/limits that says that there will be no core file.
+var coreLimit = regexp.MustCompile(`(?m)^Max core file size +0 +0 `)
+
 // searchProcesses reads the command lines of all processes of this machine, and the environment of each child of the
 // daemon, in which only its own secrets may be.
 func (d *Daemon) searchProcesses(c canaries) {
 	d.t.Helper()
 	if runtime.GOOS != "linux" {
 		return
+	}
+	limits, err := os.ReadFile("/proc/" + strconv.Itoa(d.PID()) + "/limits")
+	if err != nil || !coreLimit.Match(limits) {
+		d.t.Errorf("the daemon could leave a core file: %v\n%s", err, limits)
 	}
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range lines {

@@ -302,9 +302,12 @@ func (d *daemon) identify(authorization string) (gateway.Identity, error) {
 // values opens a Server's values for the supervisor: its own, and the access token of its login.
 func (d *daemon) values(ctx context.Context, id mcpmux.ServerID) ([]supervisor.Value, error) {
 	values, err := d.ownValues(ctx, id)
-	if err != nil || authorized(values) {
+	if err != nil {
+		return nil, err // What runs with the values before is not over.
+	}
+	if authorized(values) {
 		d.hide(id, values)
-		return values, err
+		return values, nil
 	}
 	defer func() { d.hide(id, values) }()
 	access, err := d.auth.Access(ctx, id)

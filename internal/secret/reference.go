@@ -119,6 +119,12 @@ func (v Resolver) resolve(ctx context.Context, r Reference) (string, error) {
 
 // readSecretFile reads a file that is its owner's alone, without its last line end.
 func readSecretFile(path string) (string, error) {
+	// Looked at before it is opened: a pipe would be waited for.
+	if info, err := os.Stat(path); err != nil {
+		return "", err
+	} else if !info.Mode().IsRegular() {
+		return "", errors.New("it is not a file")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -128,12 +134,9 @@ func readSecretFile(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !info.Mode().IsRegular() {
-		return "", errors.New("it is not a file")
-	}
-	// Others in the group are let through where the owner is another user: that is how containers mount secrets.
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o007 != 0 {
-		return "", fmt.Errorf("it has mode %04o, every user may read or change it; run chmod 600", mode)
+	// A group may read what containers and service managers mount, but nobody may read what everybody may.
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o027 != 0 {
+		return "", fmt.Errorf("it has mode %04o, other users may read or change it; run chmod 600", mode)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxReferenced+3))
 	if err != nil {

@@ -122,6 +122,10 @@ func TestResolver_SaysWhatIsMissingAndNothingMore(t *testing.T) {
 	}
 	if runtime.GOOS != "windows" {
 		rows["file:"+open] = "chmod 600"
+		pipe := filepath.Join(dir, "pipe")
+		if exec.Command("mkfifo", pipe).Run() == nil {
+			rows["file:"+pipe] = "not a file"
+		}
 	}
 	for text, want := range rows {
 		got, err := resolve(t, v, text)

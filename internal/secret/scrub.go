@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,8 +52,8 @@ func NewScrubber(secrets []string) Scrubber {
 
 // written is a secret in all its forms.
 func written(s string) []string {
-	quoted, _ := json.Marshal(s) // A string always marshals.
-	forms := []string{s, string(quoted[1 : len(quoted)-1]), url.QueryEscape(s), url.PathEscape(s)}
+	forms := append([]string{s}, quotedForms(s)...)
+	forms = append(forms, urlForms(s)...)
 	if len(s) < minEncoded {
 		return forms
 	}
@@ -62,6 +64,33 @@ func written(s string) []string {
 	}
 	return forms
 }
+
+// quotedForms are those between quotes: JSON as Go writes it and as most others do, and a Go string, which is what
+// slog writes.
+func quotedForms(s string) []string {
+	html, _ := json.Marshal(s) // A string always marshals.
+	var plain strings.Builder
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // as above
+	all := []string{string(html), strings.TrimSuffix(plain.String(), "\n"), strconv.Quote(s)}
+	for i, q := range all {
+		all[i] = q[1 : len(q)-1]
+	}
+	return all
+}
+
+// urlForms are those in a URL: Go's two, and that of JavaScript, each with digits in both cases.
+func urlForms(s string) []string {
+	component := strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*").Replace(url.QueryEscape(s))
+	all := []string{url.QueryEscape(s), url.PathEscape(s), component}
+	for _, u := range all {
+		all = append(all, escapes.ReplaceAllStringFunc(u, strings.ToLower))
+	}
+	return all
+}
+
+var escapes = regexp.MustCompile(`%[0-9A-F]{2}`)
 
 // within64 is what is always the same of s in base64 when so many bytes, modulo 3, come before it: the characters
 // that hold bits of s alone.
@@ -98,6 +127,9 @@ func (k *Known) Set(owner string, secrets []string) {
 	had := k.owners[owner]
 	if slices.Equal(had.now, secrets) {
 		return
+	}
+	if len(had.now) == 0 {
+		had.now = had.before // Nothing runs with no secrets.
 	}
 	if k.owners == nil {
 		k.owners = make(map[string]generations)

@@ -5,19 +5,27 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 func TestScrubber_FindsASecretInEveryForm(t *testing.T) {
-	const canary = `p4ss "word"/+&canary`
+	const canary = "p4ss \"word\"<>&/+'!\\\tcanary"
 	s := NewScrubber([]string{canary, "short", ""})
 	quoted, err := json.Marshal(canary)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var plain strings.Builder
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(canary); err != nil {
+		t.Fatal(err)
+	}
 	for form, text := range map[string]string{
-		"raw": canary, "JSON": string(quoted), "query": url.QueryEscape(canary), "path": url.PathEscape(canary),
+		"raw": canary, "JSON": string(quoted), "JSON of others": strings.TrimSpace(plain.String()), "Go": strconv.Quote(canary),
+		"JavaScript": "p4ss%20%22word%22%3C%3E%26%2F%2B'!%5C%09canary", "lower": "p4ss%20%22word%22%3c%3e%26%2f%2b'!%5c%09canary", "query": url.QueryEscape(canary), "path": url.PathEscape(canary),
 		"hex": hex.EncodeToString([]byte(canary)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(canary))),
 	} {
 		if got := s.Text("before " + text + " after"); !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") || !strings.Contains(got, redacted) || strings.Contains(got, text) {
@@ -50,6 +58,7 @@ func TestKnown_HasTheSecretsInUse(t *testing.T) {
 	}
 	k.Set("a", []string{"first-secret"})
 	k.Set("b", []string{"second-secret", "first-secret"})
+	k.Set("b", nil) // what could not be opened for a while
 	k.Set("b", []string{"third-secret"})
 	k.Set("b", []string{"third-secret"})
 	if got := k.Text("first-secret second-secret third-secret"); got != redacted+" "+redacted+" "+redacted {
