@@ -100,19 +100,26 @@ func TestPipe_APingMayComeNextToInitialize(t *testing.T) {
 }
 
 func TestPipe_WhatWasAcceptedIsInFlight(t *testing.T) {
-	p := demoRig(t, "2025-11-25", nil).pipe("c", "/mcp")
+	server, spec := scripted(t)
+	p := start(t, spec, nil).pipe("d", "/sse")
+	p.greet("2024-11-05", `{}`)
 	s := p.session()
-	look := make(chan struct{})
-	if fail := p.exchange(func() { <-look }).pipeMessage([]byte(pingBody)); fail != nil {
+	answered := make(chan struct{})
+	fail := p.exchange(func() { close(answered) }).pipeMessage([]byte(callBody("1", "be_hold", `{}`, `{}`)))
+	if fail != nil {
 		t.Fatal(fail)
 	}
 	s.mu.Lock()
 	_, known := s.calls["1"]
 	s.mu.Unlock()
-	close(look)
 	if !known {
 		t.Error("a client that cancels it now is not heard")
 	}
+	if !server.Await(t.Context(), func() bool { return server.Holding() == 1 }) {
+		t.Error("the server heard nothing of it")
+	}
+	server.Release()
+	<-answered
 }
 
 func TestPipe_ACallCanBeCancelled(t *testing.T) {
