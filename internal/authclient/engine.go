@@ -61,6 +61,8 @@ type Config struct {
 	Now      func() time.Time
 	// resolve is the resolver of the zone check; nil is the system's.
 	resolve resolver
+	// pause waits between the questions of a device login; nil waits by the clock.
+	pause func(context.Context, time.Duration) error
 }
 
 // NeedsLogin says that a person has to log in, and why, in words without a secret.
@@ -143,6 +145,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.LoggedIn == nil {
 		cfg.LoggedIn = func(mcpmux.ServerID) {}
+	}
+	if cfg.pause == nil {
+		cfg.pause = pause
 	}
 	e := &Engine{
 		cfg: cfg, wake: make(chan struct{}, 1),
