@@ -259,6 +259,9 @@ func (e *Engine) answer(ctx context.Context, id mcpmux.ServerID, r Refusal) erro
 	if err != nil {
 		return err
 	}
+	if have != nil && !have.good(target) {
+		return &NeedsLogin{Reason: "the login was for another address of this server; log in again"}
+	}
 	if have != nil && have.digest() != r.Used {
 		return nil
 	}
@@ -327,11 +330,14 @@ func wantsScopes(scope string, exhausted bool) string {
 }
 
 // Access is the access token of a Server for a new connection, renewed first where its time is over; "" where there
-// is none. It is called when a configuration is resolved; errors are those of the store alone, since a token that
-// cannot be renewed now may still be good.
+// is none for its address. It is called when a configuration is resolved; errors are those of the store and of Target
+// alone, since a token that cannot be renewed now may still be good.
 func (e *Engine) Access(ctx context.Context, id mcpmux.ServerID) (secret.Value, error) {
 	have, err := e.tokens(ctx, id)
 	if err != nil || have == nil {
+		return secret.Value{}, err
+	}
+	if target, err := e.cfg.Target(ctx, id); err != nil || !have.good(target) {
 		return secret.Value{}, err
 	}
 	if have.over(e.cfg.Now()) && have.Renewable {
@@ -353,7 +359,7 @@ func (e *Engine) renewAhead(ctx context.Context, id mcpmux.ServerID) error {
 			return err
 		}
 		have, err := e.tokens(ctx, id)
-		if err != nil || have == nil || have.Refresh == "" && target.Login.Grant != mcpmux.GrantClient {
+		if err != nil || have == nil || !have.good(target) || have.Refresh == "" && target.Login.Grant != mcpmux.GrantClient {
 			return err
 		}
 		w, err := e.web(target)
