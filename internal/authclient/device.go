@@ -92,6 +92,9 @@ func (e *Engine) beginDevice(ctx context.Context, w *web, b *begun) (Begun, erro
 
 // codeNotUsed is for people.
 func codeNotUsed(err error) error {
+	if errors.Is(err, errLoggedOut) {
+		return err
+	}
 	if refusal, ok := errors.AsType[*TokenError](err); ok && refusal.Code == "access_denied" {
 		return denied(refusal.Code)
 	}
@@ -142,7 +145,7 @@ func (e *Engine) poll(ctx context.Context, b *begun, base tokens, d device) erro
 	if !ok {
 		every = pollEvery
 	}
-	wait := every
+	wait, logouts := every, e.logouts(b.server)
 	for {
 		if e.cfg.pause(ctx, wait) != nil {
 			return errors.New("nobody typed the code in in time")
@@ -151,8 +154,7 @@ func (e *Engine) poll(ctx context.Context, b *begun, base tokens, d device) erro
 		setResource(values, base.Resource)
 		g, err := e.token(ctx, w, base.TokenEndpoint, e.party(&base, b.target), values)
 		if err == nil {
-			e.loggedIn(b.server)
-			return e.keep(ctx, b.server, g.tokens(base))
+			return e.admit(ctx, b.server, logouts, g.tokens(base))
 		}
 		refusal, _ := errors.AsType[*TokenError](err)
 		later, _ := errors.AsType[*TemporaryError](err)

@@ -361,6 +361,7 @@ func (e *Engine) exchange(ctx context.Context, id mcpmux.ServerID, p *pending, c
 		"grant_type": {string(mcpmux.GrantCode)}, "code": {code}, "redirect_uri": {p.Redirect}, "code_verifier": {p.Verifier},
 	}
 	setResource(values, p.Resource)
+	logouts := e.logouts(id)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout) // a closed tab does not lose the code
 	defer cancel()
 	g, err := e.token(ctx, w, p.TokenEndpoint, e.party(&base, target), values)
@@ -370,6 +371,5 @@ func (e *Engine) exchange(ctx context.Context, id mcpmux.ServerID, p *pending, c
 	if err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the login could not be completed: %v", err)
 	}
-	e.loggedIn(id)
-	return e.keep(ctx, id, g.tokens(base))
+	return e.admit(ctx, id, logouts, g.tokens(base))
 }
