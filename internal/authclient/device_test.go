@@ -47,8 +47,10 @@ func TestDevice_AsksNoSoonerThanItShould(t *testing.T) {
 		"nonsense":          {oauthtest.Script{DeviceAnswer: oauthtest.Members{"interval": "soon"}}, []time.Duration{5 * s}},
 		"less than nothing": {oauthtest.Script{DeviceAnswer: oauthtest.Members{"interval": -5}}, []time.Duration{s}},
 		"in trouble":        {oauthtest.Script{Interval: 2, Answers: map[string][]oauthtest.Answer{oauthtest.Token: {{Drop: true, Times: 2}}}}, []time.Duration{2 * s, 4 * s, 8 * s}},
-		"in trouble once": {oauthtest.Script{Interval: 2, Polls: []string{"authorization_pending"}, Answers: map[string][]oauthtest.Answer{oauthtest.Token: {{Drop: true, Times: 1}}}},
-			[]time.Duration{2 * s, 4 * s, 2 * s}},
+		"in trouble once": {
+			oauthtest.Script{Interval: 2, Polls: []string{"authorization_pending"}, Answers: map[string][]oauthtest.Answer{oauthtest.Token: {{Drop: true, Times: 1}}}},
+			[]time.Duration{2 * s, 4 * s, 2 * s},
+		},
 		"with Retry-After": {oauthtest.Script{Interval: 2, Answers: map[string][]oauthtest.Answer{oauthtest.Token: {
 			{Status: 429, Header: map[string]string{"Retry-After": "90"}, Times: 1},
 		}}}, []time.Duration{2 * s, 90 * s}},
