@@ -11,7 +11,7 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 	next := &snapshot{
 		revision:    st.Revision,
 		views:       catalog.BuildAll(catalog.WithLocal(st)),
-		keys:        make(map[mcpmux.KeyID]struct{}, len(st.Keys)),
+		keys:        make(map[mcpmux.KeyID]struct{}, len(st.Keys)+len(st.Authorizations)),
 		callTimeout: st.SettingDuration(mcpmux.SettingPoolCallTimeout),
 		pageSize:    st.SettingInt(mcpmux.SettingGatewayPageSize),
 	}
@@ -22,6 +22,9 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 	}
 	for _, k := range st.Keys {
 		next.keys[k.ID] = struct{}{}
+	}
+	for _, a := range st.Authorizations {
+		next.keys[a.ID] = struct{}{}
 	}
 	old := g.current.Swap(next)
 	for _, s := range g.sessions.all() {

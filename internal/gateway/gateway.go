@@ -16,10 +16,12 @@ import (
 	"github.com/mcpmux/mcpmux/internal/pool"
 )
 
-// Identity is who makes a request: a Client, and the access key by which it proved that.
+// Identity is who makes a request: a Client, and the access key or the Authorization by which it proved that.
 type Identity struct {
 	Client mcpmux.ClientID
 	Key    mcpmux.KeyID
+	// Only is the Server of the one endpoint /mcp/s/<alias> that the proof is good for; "" is every endpoint.
+	Only string
 }
 
 // Config is what a Gateway needs.

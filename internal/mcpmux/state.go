@@ -44,7 +44,10 @@ type State struct {
 	Clients     []Client
 	Grants      []Grant
 	Keys        []AccessKey
-	Settings    map[string]string // only what differs from the default
+	// Authorizations are those that have not ended, Tokens their access tokens.
+	Authorizations []Authorization
+	Tokens         []AccessToken
+	Settings       map[string]string // only what differs from the default
 }
 
 // Activity is the record of one request that a Client made, or was refused.

@@ -21,37 +21,43 @@ type NewClient struct {
 
 // CreateClient makes a Client with its first grants.
 func (s *Store) CreateClient(ctx context.Context, n NewClient) (mcpmux.Client, int64, error) {
-	c := mcpmux.Client{ID: mcpmux.ClientID(newID()), Name: n.Name, Mode: n.Mode, Approved: n.Approved}
+	var c mcpmux.Client
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) (err error) {
-		c.CreatedAt = t.now
-		if err := checkName("client", n.Name); err != nil {
-			return err
-		}
-		if c.Space, err = spaceForMode(ctx, t, n.Mode, n.Space); err != nil {
-			return err
-		}
-		same, err := t.count(ctx, "SELECT count(*) FROM clients WHERE name_key = $1", nameKey(n.Name))
-		if err != nil {
-			return err
-		}
-		if same > 0 {
-			return mcpmux.Errorf(mcpmux.CodeConflict, "there is a client %q already", n.Name)
-		}
-		err = t.exec(ctx, `INSERT INTO clients (id, name, name_key, mode, approved, space_id, declined_id, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, '', $7)`,
-			string(c.ID), c.Name, nameKey(c.Name), string(c.Mode), c.Approved, string(c.Space), c.CreatedAt.UnixMicro())
-		if err != nil {
-			return err
-		}
-		for _, g := range n.Grants {
-			g.Client = c.ID
-			if _, err := putGrant(ctx, t, g); err != nil {
-				return err
-			}
-		}
-		return t.change(ctx, clientCreated, c.Space, string(c.ID))
+		c, err = insertClient(ctx, t, n)
+		return err
 	})
 	return c, rev, err
+}
+
+func insertClient(ctx context.Context, t *tx, n NewClient) (mcpmux.Client, error) {
+	c := mcpmux.Client{ID: mcpmux.ClientID(newID()), Name: n.Name, Mode: n.Mode, Approved: n.Approved, CreatedAt: t.now}
+	if err := checkName("client", n.Name); err != nil {
+		return c, err
+	}
+	var err error
+	if c.Space, err = spaceForMode(ctx, t, n.Mode, n.Space); err != nil {
+		return c, err
+	}
+	same, err := t.count(ctx, "SELECT count(*) FROM clients WHERE name_key = $1", nameKey(n.Name))
+	if err != nil {
+		return c, err
+	}
+	if same > 0 {
+		return c, mcpmux.Errorf(mcpmux.CodeConflict, "there is a client %q already", n.Name)
+	}
+	err = t.exec(ctx, `INSERT INTO clients (id, name, name_key, mode, approved, space_id, declined_id, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, '', $7)`,
+		string(c.ID), c.Name, nameKey(c.Name), string(c.Mode), c.Approved, string(c.Space), c.CreatedAt.UnixMicro())
+	if err != nil {
+		return c, err
+	}
+	for _, g := range n.Grants {
+		g.Client = c.ID
+		if _, err := putGrant(ctx, t, g); err != nil {
+			return c, err
+		}
+	}
+	return c, t.change(ctx, clientCreated, c.Space, string(c.ID))
 }
 
 // spaceForMode is the Space that a Client of a mode is bound to: none for follow, the given one for locked,

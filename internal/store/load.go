@@ -21,7 +21,7 @@ func (s *Store) Load(ctx context.Context) (*mcpmux.State, error) {
 		if st.Features, err = readFeatures(ctx, t, ""); err != nil {
 			return err
 		}
-		for _, part := range []func(context.Context, *tx, *mcpmux.State) error{loadSpaces, loadServers, loadClients, loadGrants, loadKeys, loadSettings} {
+		for _, part := range []func(context.Context, *tx, *mcpmux.State) error{loadSpaces, loadServers, loadClients, loadGrants, loadKeys, loadAuthorizations, loadTokens, loadSettings} {
 			if err := part(ctx, t, st); err != nil {
 				return err
 			}
