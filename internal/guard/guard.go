@@ -26,6 +26,8 @@ type Config struct {
 	// Origins are further origins, for example those of the other listener (Origins(port)); nil means none.
 	// It is called for each request that has an Origin which is not the listener's own.
 	Origins func() []string
+	// OneUser refuses the other users of this machine (OtherUser), before anything else of a request is looked at.
+	OneUser bool
 	// MaxBody is the largest body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
 	Log     *slog.Logger
@@ -61,6 +63,7 @@ func Guard(cfg Config) func(http.Handler) http.Handler {
 		hosts:   append(Hosts(cfg.Port), cfg.Hosts...),
 		own:     Origins(cfg.Port),
 		others:  cfg.Origins,
+		oneUser: cfg.OneUser,
 		maxBody: cfg.MaxBody,
 		log:     cfg.Log,
 	}
@@ -79,6 +82,7 @@ func Guard(cfg Config) func(http.Handler) http.Handler {
 type gate struct {
 	hosts, own []string
 	others     func() []string
+	oneUser    bool
 	maxBody    int64
 	log        *slog.Logger
 	ids        atomic.Uint64 // numbers the requests that are logged
@@ -108,6 +112,11 @@ type refusal struct {
 // check decides. What it says of foreign headers is quoted and cut, so that they cannot fill a log or write
 // lines into it.
 func (g *gate) check(r *http.Request) *refusal {
+	if g.oneUser {
+		if name, other := OtherUser(r); other {
+			return denied("the dashboard is for the user who runs McpMux; you are " + quote(name))
+		}
+	}
 	if !g.hostAllowed(r.Host) {
 		return denied("Host " + quote(r.Host) + " is not an address of McpMux; use one of " + strings.Join(g.hosts, ", "))
 	}
@@ -258,9 +267,12 @@ func Server(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// net/http lifts this deadline when a body was read to its end, so it ends neither streams nor the
+		// wait for a client to go away.
+		ReadTimeout:    bodyTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// OPTIONS * would otherwise be answered without passing the guard.
 		DisableGeneralOptionsHandler: true,
 	}
