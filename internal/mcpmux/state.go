@@ -50,7 +50,8 @@ type State struct {
 	Settings       map[string]string // only what differs from the default
 }
 
-// Activity is the record of one request that a Client made, or was refused.
+// Activity is the record of one request that a Client made, or was refused, or of a decision about who may do what
+// (Method auth/…). It holds no secret.
 type Activity struct {
 	At       time.Time `json:"at"`
 	Client   ClientID  `json:"client_id"`
@@ -61,4 +62,8 @@ type Activity struct {
 	Outcome  string    `json:"outcome"` // ok, tool_error, error, denied, cancelled
 	Code     int       `json:"code,omitempty"`
 	Duration Duration  `json:"duration"`
+	// Actor is who decided or was refused where that is no Client: "user (command line)", "peer 127.0.0.1".
+	Actor string `json:"actor,omitempty"`
+	// Detail says what of, in words.
+	Detail string `json:"detail,omitempty"`
 }

@@ -1,0 +1,44 @@
+// Package page is the plain page that a browser shows where a flow through it ends or cannot go on: a title and a
+// sentence. It loads nothing and runs nothing, so that it can be shown at any address.
+package page
+
+import (
+	"bytes"
+	"html/template"
+	"net/http"
+)
+
+//nolint:gochecknoglobals // constant
+var text = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{{.Title}} · McpMux</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { display: grid; place-items: center; min-height: 100vh; margin: 0 }
+main { max-width: 30rem; padding: 2rem; text-align: center; overflow-wrap: anywhere }
+h1 { font-size: 1.4rem; margin: 0 0 .5rem }
+p { margin: 0; opacity: .8 }
+</style></head>
+<body><main><h1>{{.Title}}</h1><p>{{.Text}}</p></main></body></html>
+`))
+
+// Headers keep a page, and an address in which there are codes, to themselves. They are for redirects too.
+func Headers(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+}
+
+// Write answers a person. Title and sentence are text, whoever they come from.
+func Write(w http.ResponseWriter, status int, title, sentence string) {
+	var body bytes.Buffer
+	if err := text.Execute(&body, struct{ Title, Text string }{title, sentence}); err != nil {
+		panic(err) // Two texts always fit, and a buffer takes everything.
+	}
+	Headers(w.Header())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // whoever went away reads nothing
+}
