@@ -113,7 +113,7 @@ func (k *desk) open(ctx context.Context, addr string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the control socket: %w", err), l.Close())
 	}
-	gate := guard.Guard(guard.Config{Port: l.Port(), OneUser: true, Log: k.d.log})
+	gate := guard.Guard(guard.Config{Port: l.Port(), Keep: []string{"X-Mcpmux-Session"}, OneUser: true, Log: k.d.log})
 	dash := guard.Server(gate(k.routes()), k.d.log)
 	ctl := guard.Server(k.admin.Socket(), k.d.log)
 	k.mu.Lock()
