@@ -91,9 +91,9 @@ func New(cfg Config) *Server {
 	return &Server{
 		cfg: cfg, ids: clientIDs{key: cfg.Key},
 		documents: newDocuments(cfg.Fetch, cfg.Now), requests: newRequests(cfg.Now, cfg.Changed), codes: newCodes(cfg.Now),
-		registering: guard.NewLimiter(registerRate, registerRate, cfg.Now),
-		authorizing: guard.NewLimiter(authorizeRate, authorizeRate, cfg.Now),
-		tokens:      guard.NewLimiter(tokenRate, tokenRate, cfg.Now),
+		registering: guard.NewLimiter(registerRate, registerRate).Clock(cfg.Now),
+		authorizing: guard.NewLimiter(authorizeRate, authorizeRate).Clock(cfg.Now),
+		tokens:      guard.NewLimiter(tokenRate, tokenRate).Clock(cfg.Now),
 	}
 }
 
