@@ -56,12 +56,17 @@ type Requests interface {
 	Client(id string) mcpmux.ClientID
 	// AgreedUntil is when the consent ends that was given to just this before, nil where it does not.
 	AgreedUntil(id string) *time.Time
-	// Bound says whether r comes from the browser that began the request.
-	Bound(r *http.Request, id string) bool
-	// Location is where that browser goes once it is decided.
-	Location(id string) string
+	RequestBrowser
 	Approve(ctx context.Context, id string, n store.NewClient, until *time.Time, by string) (mcpmux.ClientID, error)
 	Deny(id, by string) error
+}
+
+// RequestBrowser is the browser that a request began in, and that alone learns its end.
+type RequestBrowser interface {
+	// Bound says whether r comes from it.
+	Bound(r *http.Request, id string) bool
+	// Location is where it goes once the request is decided.
+	Location(id string) string
 }
 
 // Config is what an Admin needs. Log, Wait and Now may be nil.

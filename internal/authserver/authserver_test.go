@@ -51,22 +51,22 @@ func TestVerify_HeaderForms(t *testing.T) {
 	v := NewVerifier(start)
 	v.Apply(oneClient(hash, true, nil))
 	for header, want := range map[string]error{
-		"Bearer " + key:             nil,
-		"bearer " + key:             nil,
-		"BEARER " + key:             nil,
-		"":                          ErrNoCredential,
-		"Basic dXNlcjpwYXNz":        ErrNoCredential,
-		key:                         ErrNoCredential,
-		" Bearer " + key:            ErrNoCredential,
-		"Bearer\t" + key:            ErrNoCredential,
-		"Bearer":                    ErrInvalid,
-		"Bearer ":                   ErrInvalid,
-		"Bearer  " + key:            ErrInvalid,
-		"Bearer " + key + " ":       ErrInvalid,
-		"Bearer " + key + "," + key: ErrInvalid,
-		"Bearer " + key[:len(key)-1]:  ErrInvalid,
-		"Bearer " + key + "a":       ErrInvalid,
-		"Bearer " + other:           ErrInvalid,
+		"Bearer " + key:              nil,
+		"bearer " + key:              nil,
+		"BEARER " + key:              nil,
+		"":                           ErrNoCredential,
+		"Basic dXNlcjpwYXNz":         ErrNoCredential,
+		key:                          ErrNoCredential,
+		" Bearer " + key:             ErrNoCredential,
+		"Bearer\t" + key:             ErrNoCredential,
+		"Bearer":                     ErrInvalid,
+		"Bearer ":                    ErrInvalid,
+		"Bearer  " + key:             ErrInvalid,
+		"Bearer " + key + " ":        ErrInvalid,
+		"Bearer " + key + "," + key:  ErrInvalid,
+		"Bearer " + key[:len(key)-1]: ErrInvalid,
+		"Bearer " + key + "a":        ErrInvalid,
+		"Bearer " + other:            ErrInvalid,
 	} {
 		who, err := v.Verify(header)
 		if !errors.Is(err, want) {

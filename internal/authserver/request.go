@@ -311,6 +311,7 @@ func (s *Server) location(r *request) string {
 			r.location = s.answerTo(r, map[string]string{"code": s.codes.make(r)})
 		case RequestDenied:
 			r.location = s.answerTo(r, map[string]string{"error": "access_denied", "error_description": "the user did not agree"})
+		case RequestWaiting, RequestGone: // The browser stays where it is.
 		}
 	}
 	return r.location

@@ -14,7 +14,7 @@ import (
 // The addresses on the gateway's listener. Those of tokens take forms, that of registration JSON.
 const (
 	authorizePath = "/oauth/authorize"
-	tokenPath     = "/oauth/token"
+	tokenPath     = "/oauth/token" //nolint:gosec // G101: an address
 	revokePath    = "/oauth/revoke"
 	registerPath  = "/oauth/register"
 )

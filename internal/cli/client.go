@@ -36,7 +36,7 @@ func (a *app) clientList(cmd *cobra.Command, c *adminclient.Client, _ []string) 
 		var rows [][]string
 		for _, cl := range clients {
 			if cl.ID != "" {
-				rows = append(rows, []string{cl.Name, string(cl.Mode), cl.SpaceName, yesNo(cl.Approved), whenOr(cl.LastSeen, "never")})
+				rows = append(rows, []string{cl.Name, string(cl.Mode), cl.SpaceName, yesNo(cl.Approved), whenOrNever(cl.LastSeen)})
 			}
 		}
 		table(w, "no clients; `mcpmux client create NAME` makes one", "NAME MODE SPACE APPROVED LAST-SEEN", rows)
@@ -181,7 +181,7 @@ func writeClient(w io.Writer, c api.Client) {
 		[2]string{"space", c.SpaceName},
 		[2]string{"grants", strings.Join(grants, ", ")},
 		[2]string{"created", when(c.CreatedAt)},
-		[2]string{"last seen", whenOr(c.LastSeen, "never")},
+		[2]string{"last seen", whenOrNever(c.LastSeen)},
 	)
 	if len(c.Keys) > 0 {
 		fmt.Fprintln(w)
@@ -190,7 +190,7 @@ func writeClient(w io.Writer, c api.Client) {
 	if len(c.Authorizations) > 0 {
 		var rows [][]string
 		for _, l := range c.Authorizations {
-			rows = append(rows, []string{l.RedirectHost, or(l.Alias, "everything"), when(l.CreatedAt), when(l.ExpiresAt), whenOr(l.LastUsed, "never")})
+			rows = append(rows, []string{l.RedirectHost, or(l.Alias, "everything"), when(l.CreatedAt), when(l.ExpiresAt), whenOrNever(l.LastUsed)})
 		}
 		fmt.Fprintln(w)
 		table(w, "", "LOGIN FOR SINCE UNTIL LAST-USED", rows)

@@ -73,7 +73,7 @@ func shownRequest(q authserver.Request) api.Request {
 
 func (s requests) Open() []api.Request {
 	var all []api.Request
-	for _, q := range s.Server.Requests() {
+	for _, q := range s.Requests() {
 		all = append(all, shownRequest(q))
 	}
 	return all

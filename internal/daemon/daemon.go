@@ -59,13 +59,13 @@ type daemon struct {
 	auth     *authclient.Engine
 	// authority is what AI applications log in to.
 	authority *authserver.Server
-	front    *front
-	ledger   *ledger
-	follow   *follower
-	desk     *desk
-	state    atomic.Pointer[mcpmux.State] // the one applied last
-	begun    time.Time
-	demoKey  string
+	front     *front
+	ledger    *ledger
+	follow    *follower
+	desk      *desk
+	state     atomic.Pointer[mcpmux.State] // the one applied last
+	begun     time.Time
+	demoKey   string
 }
 
 // Run builds everything, runs it until ctx ends, and closes it in reverse order.
