@@ -165,7 +165,7 @@ func isChallenge(text string) bool {
 
 // readScopes reads a scope parameter (RFC 6749 §3.3); none stands for what calling the gateway needs.
 func readScopes(text string) (scopes []string, ok bool) {
-	for _, s := range strings.Fields(text) {
+	for s := range strings.FieldsSeq(text) {
 		if s != scopeMCP && s != scopeOffline {
 			return nil, false
 		}

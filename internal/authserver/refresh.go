@@ -130,7 +130,9 @@ func sealer(token string) cipher.AEAD {
 	return aead
 }
 
-func seal(token string, answer []byte) []byte { return sealer(token).Seal(nil, nil, answer, nil) }
+func seal(token string, answer []byte) []byte {
+	return sealer(token).Seal(nil, nil, answer, nil) //nolint:gosec // G407: this AEAD makes its nonce itself.
+}
 
 func unseal(token string, sealed []byte) ([]byte, error) {
 	return sealer(token).Open(nil, nil, sealed, nil)

@@ -66,6 +66,11 @@ type Request struct {
 	State       RequestState
 }
 
+// CustomScheme says that the code goes to whatever program opens addresses of a private-use scheme (RFC 8252 §7.1).
+func (r *Request) CustomScheme() bool {
+	return !strings.HasPrefix(r.RedirectURI, "http:") && !strings.HasPrefix(r.RedirectURI, "https:")
+}
+
 // request is a Request with what is nobody's business.
 type request struct {
 	Request
@@ -306,6 +311,7 @@ func (s *Server) location(r *request) string {
 			r.location = s.answerTo(r, map[string]string{"code": s.codes.make(r)})
 		case RequestDenied:
 			r.location = s.answerTo(r, map[string]string{"error": "access_denied", "error_description": "the user did not agree"})
+		case RequestWaiting, RequestGone: // The browser stays where it is.
 		}
 	}
 	return r.location

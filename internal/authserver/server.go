@@ -14,7 +14,7 @@ import (
 // The addresses on the gateway's listener. Those of tokens take forms, that of registration JSON.
 const (
 	authorizePath = "/oauth/authorize"
-	tokenPath     = "/oauth/token"
+	tokenPath     = "/oauth/token" //nolint:gosec // G101: an address
 	revokePath    = "/oauth/revoke"
 	registerPath  = "/oauth/register"
 )
@@ -91,9 +91,9 @@ func New(cfg Config) *Server {
 	return &Server{
 		cfg: cfg, ids: clientIDs{key: cfg.Key},
 		documents: newDocuments(cfg.Fetch, cfg.Now), requests: newRequests(cfg.Now, cfg.Changed), codes: newCodes(cfg.Now),
-		registering: guard.NewLimiter(registerRate, registerRate, cfg.Now),
-		authorizing: guard.NewLimiter(authorizeRate, authorizeRate, cfg.Now),
-		tokens:      guard.NewLimiter(tokenRate, tokenRate, cfg.Now),
+		registering: guard.NewLimiter(registerRate, registerRate).Clock(cfg.Now),
+		authorizing: guard.NewLimiter(authorizeRate, authorizeRate).Clock(cfg.Now),
+		tokens:      guard.NewLimiter(tokenRate, tokenRate).Clock(cfg.Now),
 	}
 }
 

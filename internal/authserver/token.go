@@ -255,7 +255,7 @@ func grant(now time.Time, a mcpmux.Authorization, scopes []string) (answer []byt
 		Access:  store.NewToken{Hash: accessHash, Scopes: scopes, Expires: earlier(now.Add(accessLife), a.ExpiresAt)},
 		Refresh: store.NewToken{Hash: refreshHash, Scopes: a.Scopes, Expires: earlier(now.Add(refreshLife), a.ExpiresAt)},
 	}
-	answer, _ = json.Marshal(granted{ // texts always marshal
+	answer, _ = json.Marshal(granted{ //nolint:gosec // G117: the answer that the tokens are for; texts always marshal
 		Access: access, Type: "Bearer", Expires: int64(pair.Access.Expires.Sub(now) / time.Second), Refresh: refresh, Scope: strings.Join(scopes, " "),
 	})
 	return append(answer, '\n'), pair

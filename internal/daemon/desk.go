@@ -38,7 +38,7 @@ type desk struct {
 func newDesk(d *daemon) (*desk, error) {
 	k := &desk{d: d}
 	a, err := admin.New(admin.Config{
-		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
+		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
 		NewKey: authserver.NewKey, Process: k.process, Log: d.log,
 	})
 	k.admin = a
@@ -155,6 +155,7 @@ func (k *desk) routes() http.Handler {
 	pages := k.d.auth.Pages()
 	mux.Handle("GET /login/", pages)
 	mux.Handle("GET /oauth/callback", pages)
+	mux.Handle("GET "+authserver.StatePath, k.d.authority.StateHandler())
 	mux.Handle("/", k.admin.Dashboard(http.FileServerFS(web.Files)))
 	return mux
 }
