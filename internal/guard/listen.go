@@ -20,8 +20,7 @@ type Listener struct {
 	socks []net.Listener
 	host  string
 	port  int
-	log   *slog.Logger
-	limit int // of connections
+	conns *conns
 }
 
 // Binding says where to listen.
@@ -41,10 +40,11 @@ func Listen(ctx context.Context, b Binding) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.limit, l.log = connLimit(openFiles()), b.Log
-	if l.log == nil {
-		l.log = slog.New(slog.DiscardHandler)
+	log := b.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
+	l.conns = newConns(connLimit(openFiles()), log)
 	return l, nil
 }
 
@@ -165,11 +165,10 @@ func (l *Listener) URL() string { return "http://" + l.Addr() }
 // Serve serves srv on every address of l until one of them fails or srv is shut down, and then closes them
 // all. Like http.Server.Serve it always returns an error, http.ErrServerClosed after a shutdown.
 func (l *Listener) Serve(srv *http.Server) error {
-	cs := newConns(l.limit, l.log)
-	cs.install(srv)
+	l.conns.install(srv)
 	ended := make(chan error, len(l.socks))
 	for _, sock := range l.socks {
-		go func() { ended <- srv.Serve(&admitting{sock, cs}) }()
+		go func() { ended <- srv.Serve(&admitting{sock, l.conns}) }()
 	}
 	err := <-ended
 	err = errors.Join(err, l.Close())
