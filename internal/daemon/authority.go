@@ -62,7 +62,7 @@ func shownRequest(q authserver.Request) api.Request {
 	out := api.Request{
 		ID: q.ID, Code: q.Code, ClientName: q.Registration.Name, Kind: q.Registration.Kind, ClientURI: q.Registration.URI,
 		RedirectURI: q.RedirectURI, RedirectHost: q.RedirectHost, Loopback: q.Loopback, Listener: q.Listener,
-		CustomScheme: q.CustomScheme(), Resource: q.Resource, Alias: q.Alias, Scopes: q.Scopes, Agreed: q.Agreed,
+		CustomScheme: q.CustomScheme(), Resource: q.Resource, Alias: q.Alias, Scopes: q.Scopes, Agreed: q.Agreed, AgreedUntil: q.AgreedUntil,
 		State: string(q.State), CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt,
 	}
 	if q.Registration.Kind == mcpmux.RegistrationDocument {
@@ -87,11 +87,6 @@ func (s requests) Request(id string) (api.Request, error) {
 func (s requests) Client(id string) mcpmux.ClientID {
 	q, _ := s.Server.Request(id) // one that nobody knows is no Client
 	return q.Client
-}
-
-func (s requests) AgreedUntil(id string) *time.Time {
-	q, _ := s.Server.Request(id) // nobody agreed to one that nobody knows
-	return q.AgreedUntil
 }
 
 func (s requests) Bound(r *http.Request, id string) bool { return s.Server.Bound(r, id) }
