@@ -25,6 +25,7 @@ func (d *daemon) newAuthority(ctx context.Context) (*authserver.Server, error) {
 		Store: d.store, Key: key, Origins: func() []string { return d.front.Origins() },
 		ConsentURL: func(hostname, request string) string { return d.desk.consentURL(hostname, request) },
 		Fetch:      authclient.FetchPublic, Listening: guard.Listening,
+		Documents: func() bool { return d.state.Load().SettingBool(mcpmux.SettingClientDocuments) },
 		Applied: func(ctx context.Context, revision int64) error {
 			ctx, cancel := context.WithTimeout(ctx, appliedWithin)
 			defer cancel()
