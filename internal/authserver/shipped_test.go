@@ -17,7 +17,9 @@ const claudeCode = "https://claude.ai/oauth/claude-code-client-metadata"
 func offline(documents bool) *Server {
 	return New(Config{
 		Key: []byte("key"), Origins: func() []string { return []string{"http://localhost:45818"} }, Documents: func() bool { return documents },
-		Fetch: func(context.Context, string) ([]byte, time.Duration, error) { return nil, 0, errors.New("no way there") },
+		Fetch: func(context.Context, string) ([]byte, time.Duration, error) {
+			return nil, 0, errors.New("no way there")
+		},
 	})
 }
 
