@@ -54,8 +54,6 @@ type Requests interface {
 	Request(id string) (api.Request, error)
 	// Client is the Client that an application is already, "" where it is none.
 	Client(id string) mcpmux.ClientID
-	// AgreedUntil is when the consent ends that was given to just this before, nil where it does not.
-	AgreedUntil(id string) *time.Time
 	RequestBrowser
 	Approve(ctx context.Context, id string, n store.NewClient, until *time.Time, by string) (mcpmux.ClientID, error)
 	Deny(id, by string) error

@@ -166,7 +166,7 @@ func (a *Admin) approve(r *http.Request, st *mcpmux.State, q api.Request, d api.
 	}
 	if id := a.cfg.Requests.Client(q.ID); q.KnownClient != "" {
 		if until == nil && q.Agreed {
-			until = a.cfg.Requests.AgreedUntil(q.ID)
+			until = q.AgreedUntil
 		}
 		if err := a.change(r, id, n, d); err != nil {
 			return err

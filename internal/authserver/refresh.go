@@ -69,10 +69,7 @@ func (s *Server) renew(ctx context.Context, r *http.Request, token string, form 
 				return answer, "", "", nil
 			}
 		}
-		rev, err := s.cfg.Store.EndAuthorization(ctx, have.ID)
-		s.settle(ctx, rev, err)
-		s.audit("auth/reuse", "denied", "peer "+guard.Peer(r), "a refresh token was used again; everything of that login was ended", have.Client)
-		return nil, "invalid_grant", notGood, err
+		return nil, "invalid_grant", notGood, s.endReused(r, have.ID, have.Client, "a refresh token")
 	}
 	if !now.Before(have.Expires) || !now.Before(have.ExpiresAt) {
 		return nil, "invalid_grant", notGood, nil

@@ -87,7 +87,7 @@ func (s *Server) registration(r *http.Request, id string) (mcpmux.Registration, 
 	if reg, ok := s.ids.read(id); ok {
 		return reg, nil
 	}
-	if isDocument(id) {
+	if isDocument(id) && s.cfg.Documents() {
 		return s.documents.get(r.Context(), id)
 	}
 	return mcpmux.Registration{}, errUnknownClient

@@ -25,6 +25,7 @@ func (d *daemon) newAuthority(ctx context.Context) (*authserver.Server, error) {
 		Store: d.store, Key: key, Origins: func() []string { return d.front.Origins() },
 		ConsentURL: func(hostname, request string) string { return d.desk.consentURL(hostname, request) },
 		Fetch:      authclient.FetchPublic, Listening: guard.Listening, OtherUser: guard.OtherUser,
+		Documents: func() bool { return d.state.Load().SettingBool(mcpmux.SettingClientDocuments) },
 		Applied: func(ctx context.Context, revision int64) error {
 			ctx, cancel := context.WithTimeout(ctx, appliedWithin)
 			defer cancel()
@@ -62,7 +63,7 @@ func shownRequest(q authserver.Request) api.Request {
 	out := api.Request{
 		ID: q.ID, Code: q.Code, ClientName: q.Registration.Name, Kind: q.Registration.Kind, ClientURI: q.Registration.URI,
 		RedirectURI: q.RedirectURI, RedirectHost: q.RedirectHost, Loopback: q.Loopback, Listener: q.Listener,
-		CustomScheme: q.CustomScheme(), Resource: q.Resource, Alias: q.Alias, Scopes: q.Scopes, Agreed: q.Agreed,
+		CustomScheme: q.CustomScheme(), Resource: q.Resource, Alias: q.Alias, Scopes: q.Scopes, Agreed: q.Agreed, AgreedUntil: q.AgreedUntil,
 		State: string(q.State), CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt,
 	}
 	if q.Registration.Kind == mcpmux.RegistrationDocument {
@@ -87,11 +88,6 @@ func (s requests) Request(id string) (api.Request, error) {
 func (s requests) Client(id string) mcpmux.ClientID {
 	q, _ := s.Server.Request(id) // one that nobody knows is no Client
 	return q.Client
-}
-
-func (s requests) AgreedUntil(id string) *time.Time {
-	q, _ := s.Server.Request(id) // nobody agreed to one that nobody knows
-	return q.AgreedUntil
 }
 
 func (s requests) Bound(r *http.Request, id string) bool { return s.Server.Bound(r, id) }

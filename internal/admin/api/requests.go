@@ -30,12 +30,14 @@ type Request struct {
 	Scopes       []string `json:"scopes"`
 	// KnownClient is the Client that the application is already.
 	KnownClient string `json:"known_client,omitempty"`
-	// Agreed says that the user agreed to just this before; Wider that they agreed to something else.
-	Agreed    bool      `json:"agreed"`
-	Wider     bool      `json:"wider"`
-	State     string    `json:"state"` // waiting, approved, denied
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at"`
+	// Agreed says that the user agreed to just this before, AgreedUntil until when, where that ends; Wider that they
+	// agreed to something else.
+	Agreed      bool       `json:"agreed"`
+	AgreedUntil *time.Time `json:"agreed_until,omitempty"`
+	Wider       bool       `json:"wider"`
+	State       string     `json:"state"` // waiting, approved, denied
+	CreatedAt   time.Time  `json:"created_at"`
+	ExpiresAt   time.Time  `json:"expires_at"`
 }
 
 // Decision is how a Request is approved. Left out, Name is what the application calls itself, Mode is follow, Space the
