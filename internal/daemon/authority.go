@@ -24,7 +24,7 @@ func (d *daemon) newAuthority(ctx context.Context) (*authserver.Server, error) {
 	return authserver.New(authserver.Config{
 		Store: d.store, Key: key, Origins: func() []string { return d.front.Origins() },
 		ConsentURL: func(hostname, request string) string { return d.desk.consentURL(hostname, request) },
-		Fetch:      authclient.FetchPublic, Listening: guard.Listening,
+		Fetch:      authclient.FetchPublic, Listening: guard.Listening, OtherUser: guard.OtherUser,
 		Documents: func() bool { return d.state.Load().SettingBool(mcpmux.SettingClientDocuments) },
 		Applied: func(ctx context.Context, revision int64) error {
 			ctx, cancel := context.WithTimeout(ctx, appliedWithin)

@@ -101,7 +101,7 @@ func (s servers) Follow(id mcpmux.ServerID, tail int) (lines []api.LogLine, more
 
 // open opens the dashboard's address and the control socket.
 func (k *desk) open(ctx context.Context, addr string) error {
-	l, err := guard.Listen(ctx, addr)
+	l, err := guard.Listen(ctx, guard.Binding{Addr: addr, Log: k.d.log})
 	if err != nil {
 		return fmt.Errorf("the dashboard did not start: %w (choose another address with --dashboard-addr)", err)
 	}
@@ -113,7 +113,7 @@ func (k *desk) open(ctx context.Context, addr string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the control socket: %w", err), l.Close())
 	}
-	gate := guard.Guard(guard.Config{Port: l.Port(), Log: k.d.log})
+	gate := guard.Guard(guard.Config{Port: l.Port(), Keep: []string{"X-Mcpmux-Session"}, OneUser: true, Log: k.d.log})
 	dash := guard.Server(gate(k.routes()), k.d.log)
 	ctl := guard.Server(k.admin.Socket(), k.d.log)
 	k.mu.Lock()

@@ -53,7 +53,7 @@ func (f *front) Start(ctx context.Context) error {
 	if f.Running() {
 		return nil
 	}
-	l, err := guard.Listen(ctx, f.addr)
+	l, err := guard.Listen(ctx, guard.Binding{Addr: f.addr, Log: f.log})
 	if err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway did not start: %v", err)
 	}
