@@ -26,11 +26,12 @@ const (
 // front is the gateway as the user sees it: started or stopped. Started, its listener is open and enabled
 // Servers are connected; stopped, neither is.
 type front struct {
-	addr       string // as asked for; the port may be 0
+	binding    guard.Binding // as asked for; the port may be 0
 	gateway    *gateway.Gateway
 	supervisor *supervisor.Supervisor
 	log        *slog.Logger
-	other      func() []string // origins of the dashboard
+	other      func() []string              // origins of the dashboard
+	consentAt  func(hostname string) string // the dashboard's origin for who knows this machine by that name
 	health     http.Handler
 	authority  *authserver.Server
 	changed    func(running bool)
@@ -53,16 +54,18 @@ func (f *front) Start(ctx context.Context) error {
 	if f.Running() {
 		return nil
 	}
-	l, err := guard.Listen(ctx, guard.Binding{Addr: f.addr, Log: f.log})
+	l, err := guard.Listen(ctx, f.binding)
 	if err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway did not start: %v", err)
 	}
-	srv := guard.Server(guard.Guard(guard.Config{Port: l.Port(), Origins: f.other, Log: f.log})(f.routes()), f.log)
+	cfg := l.Config()
+	cfg.Origins, cfg.Log = f.other, f.log
+	srv := guard.Server(guard.Guard(cfg)(f.routes()), f.log)
 	served := make(chan struct{})
 	f.gateway.Resume() // before the first request
 	f.mu.Lock()
 	f.listener, f.server, f.served = l, srv, served
-	f.origins = append([]string{l.URL()}, guard.Origins(l.Port())...)
+	f.origins = l.Origins()
 	f.mu.Unlock()
 	go func() {
 		defer close(served)
@@ -87,6 +90,7 @@ func (f *front) routes() http.Handler {
 	authority := f.authority.Handler()
 	mux.Handle("/.well-known/", authority)
 	mux.Handle("/oauth/", authority)
+	mux.Handle(authserver.AuthorizePath, f.nearby(authority))
 	mux.Handle("/healthz", f.health)
 	mux.Handle("/readyz", f.health)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -137,7 +141,7 @@ func (f *front) Addr() string {
 	if f.listener != nil {
 		return f.listener.Addr()
 	}
-	return f.addr
+	return f.binding.Addr
 }
 
 // URL is the origin of the open listener, "" while it is closed.
@@ -156,7 +160,7 @@ func (f *front) Origins() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.origins) == 0 {
-		return []string{"http://" + f.addr}
+		return []string{first(f.binding.Public, "http://"+f.binding.Addr)}
 	}
 	return f.origins
 }

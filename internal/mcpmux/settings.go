@@ -151,7 +151,7 @@ func checkLoopback(v string) error {
 		return errors.New("its port is a number from 0 to 65535; 0 picks a free one")
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return errors.New("its host is localhost, 127.0.0.1 or [::1]: McpMux listens on this machine only")
+		return errors.New("its host is localhost, 127.0.0.1 or [::1]: a setting opens nothing to other machines; serve --allow-remote does")
 	}
 	return nil
 }
