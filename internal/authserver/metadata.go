@@ -113,7 +113,7 @@ type metadata struct {
 func (s *Server) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 	iss, none := s.issuer(), []string{"none"}
 	writeJSON(w, http.StatusOK, metadata{
-		Issuer: iss, Authorization: iss + AuthorizePath, Token: iss + tokenPath, Registration: iss + registerPath, Revocation: iss + revokePath,
+		Issuer: iss, Authorization: iss + authorizePath, Token: iss + tokenPath, Registration: iss + registerPath, Revocation: iss + revokePath,
 		ResponseTypes: []string{"code"}, ResponseModes: []string{"query"}, GrantTypes: []string{grantCode, grantRefresh},
 		Challenges: []string{"S256"}, AuthMethods: none, RevokeMethods: none, Scopes: []string{scopeMCP, scopeOffline}, Documents: s.cfg.Documents(), Iss: true,
 	})

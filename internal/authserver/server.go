@@ -13,7 +13,7 @@ import (
 
 // The addresses on the gateway's listener. Those of tokens take forms, that of registration JSON.
 const (
-	AuthorizePath = "/oauth/authorize"
+	authorizePath = "/oauth/authorize"
 	tokenPath     = "/oauth/token" //nolint:gosec // G101: an address
 	revokePath    = "/oauth/revoke"
 	registerPath  = "/oauth/register"
@@ -113,7 +113,7 @@ func (s *Server) Handler() http.Handler {
 		{http.MethodGet, MetadataPath + "/{path...}", s.serveResource},
 		{http.MethodGet, serverMetadataPath, s.serveMetadata},
 		{http.MethodGet, serverMetadataPath + "/mcp", s.serveMetadata},
-		{http.MethodGet, AuthorizePath, s.serveAuthorize},
+		{http.MethodGet, authorizePath, s.serveAuthorize},
 		{http.MethodPost, tokenPath, s.serveToken},
 		{http.MethodPost, revokePath, s.serveRevoke},
 		{http.MethodPost, registerPath, s.serveRegister},

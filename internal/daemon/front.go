@@ -90,7 +90,7 @@ func (f *front) routes() http.Handler {
 	authority := f.authority.Handler()
 	mux.Handle("/.well-known/", authority)
 	mux.Handle("/oauth/", authority)
-	mux.Handle(authserver.AuthorizePath, f.nearby(authority))
+	mux.Handle("/oauth/authorize", f.nearby(authority))
 	mux.Handle("/healthz", f.health)
 	mux.Handle("/readyz", f.health)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
