@@ -16,6 +16,9 @@ import (
 	"github.com/mcpmux/mcpmux/internal/supervisor"
 )
 
+// failedRate is how many credentials in a minute another machine may try that are no good.
+const failedRate = 30
+
 // How long the gateway takes to stop, in this order. Each step has its own time: a call that uses up the first
 // must not leave the processes without any.
 const (
@@ -34,6 +37,7 @@ type front struct {
 	consentAt  func(hostname string) string // the dashboard's origin for who knows this machine by that name
 	health     http.Handler
 	authority  *authserver.Server
+	failed     *guard.Limiter // credentials that were no good, by the machine they came from
 	changed    func(running bool)
 
 	// turn is held by Start and Stop: one change of mind at a time.
@@ -168,7 +172,17 @@ func (f *front) Origins() []string {
 // challenge answers a request whose credential was refused: 401 with the metadata link, or 403 for a Client that is
 // known and not approved, or a token that is for something else (MCP 2025-11-25 basic/authorization §Error Handling,
 // RFC 6750 §3).
+//
+// Another machine is told 429 when too many of its credentials were no good. One that is good is never refused for
+// those that were not: on loopback, and behind a proxy, all have the same address. Credentials are 256 random bits; the
+// limit is for the work that guessing makes.
 func (f *front) challenge(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, authserver.ErrInvalid) && !guard.Near(r) {
+		if ok, after := f.failed.Allow(guard.Peer(r)); !ok {
+			guard.TooMany(w, after, "too many credentials that are no good came from your machine; try again later")
+			return
+		}
+	}
 	status := f.authority.Challenge(w, r, err)
 	writeAnswer(w, status, map[string]string{"error": err.Error()})
 }

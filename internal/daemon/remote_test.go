@@ -8,12 +8,17 @@ import (
 	"encoding/pem"
 	"log/slog"
 	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/mcpmux/mcpmux/internal/authserver"
+	"github.com/mcpmux/mcpmux/internal/guard"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
@@ -104,5 +109,40 @@ func TestBindings_OtherMachinesComeOnlyWhereTheUserSaidSoAndHowItStaysSecret(t *
 				t.Errorf("the dashboard is at %+v", d)
 			}
 		})
+	}
+}
+
+func TestChallenge_AnotherMachineTriesSoManyBadCredentialsInAMinute(t *testing.T) {
+	f := &front{failed: guard.NewLimiter(failedRate, failedRate)}
+	f.authority = authserver.New(authserver.Config{Origins: func() []string { return []string{"https://mux.example"} }})
+	try := func(from string, err error) *httptest.ResponseRecorder {
+		r, w := httptest.NewRequest(http.MethodPost, "https://mux.example/mcp", nil), httptest.NewRecorder()
+		r.RemoteAddr = from
+		f.challenge(w, r, err)
+		return w
+	}
+	for i := range failedRate {
+		if w := try("192.0.2.1:"+strconv.Itoa(1000+i), authserver.ErrInvalid); w.Code != http.StatusUnauthorized {
+			t.Fatalf("%d: %d", i, w.Code)
+		}
+	}
+	if w := try("192.0.2.1:5", authserver.ErrInvalid); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "2" {
+		t.Errorf("one more: %d %v", w.Code, w.Header())
+	}
+	for name, w := range map[string]*httptest.ResponseRecorder{
+		"another machine":   try("192.0.2.2:5", authserver.ErrInvalid),
+		"without one":       try("192.0.2.1:5", authserver.ErrNoCredential),
+		"this machine":      try("127.0.0.1:5", authserver.ErrInvalid),
+		"this machine, too": try("[::1]:5", authserver.ErrInvalid),
+	} {
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+	}
+	for range 2 * failedRate { // all of this machine have one address
+		try("127.0.0.1:5", authserver.ErrInvalid)
+	}
+	if w := try("127.0.0.1:5", authserver.ErrInvalid); w.Code != http.StatusUnauthorized {
+		t.Errorf("this machine, often: %d", w.Code)
 	}
 }
