@@ -48,7 +48,8 @@ var arrows = map[string][]string{
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},
 	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "internal/oauthtest", "internal/keyringtest", "cmd/mcpmux", "e2e", "bench"},
 	"internal/archtest":    {},
-	"web":                  {}, // the dashboard's page
+	"internal/tools/tsgen": {"internal/admin"}, // writes the API's types for the dashboard
+	"web":                  {},                 // the dashboard's page
 	"internal/keyringtest": {},
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
 	"internal/oauthtest":   {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/mcptest"},
