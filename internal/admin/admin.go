@@ -46,13 +46,35 @@ type Logins interface {
 	Logout(ctx context.Context, id mcpmux.ServerID) (int64, error)
 }
 
+// Requests are the applications that wait to be let in. Its errors are for people.
+type Requests interface {
+	// Open are those that wait, oldest first.
+	Open() []api.Request
+	// Request is one of them, or one that was decided a short while ago.
+	Request(id string) (api.Request, error)
+	// Client is the Client that an application is already, "" where it is none.
+	Client(id string) mcpmux.ClientID
+	RequestBrowser
+	Approve(ctx context.Context, id string, n store.NewClient, until *time.Time, by string) (mcpmux.ClientID, error)
+	Deny(id, by string) error
+}
+
+// RequestBrowser is the browser that a request began in, and that alone learns its end.
+type RequestBrowser interface {
+	// Bound says whether r comes from it.
+	Bound(r *http.Request, id string) bool
+	// Location is where it goes once the request is decided.
+	Location(id string) string
+}
+
 // Config is what an Admin needs. Log, Wait and Now may be nil.
 type Config struct {
-	Store   *store.Store
-	Servers Servers
-	Gateway Gateway
-	Logins  Logins
-	Secrets Secrets
+	Store    *store.Store
+	Servers  Servers
+	Gateway  Gateway
+	Logins   Logins
+	Requests Requests
+	Secrets  Secrets
 	// Wait returns once the revision is applied to everything that runs.
 	Wait func(ctx context.Context, revision int64) error
 	// NewKey makes an access key: the key itself, and what is kept of it.
@@ -85,8 +107,8 @@ type Admin struct {
 
 // New makes an Admin.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Store == nil || cfg.Servers == nil || cfg.Gateway == nil || cfg.Logins == nil || cfg.Secrets == nil || cfg.NewKey == nil || cfg.Process == nil {
-		return nil, errors.New("admin: Store, Servers, Gateway, Logins, Secrets, NewKey and Process are required")
+	if cfg.Store == nil || cfg.Servers == nil || cfg.Gateway == nil || cfg.Logins == nil || cfg.Requests == nil || cfg.Secrets == nil || cfg.NewKey == nil || cfg.Process == nil {
+		return nil, errors.New("admin: Store, Servers, Gateway, Logins, Requests, Secrets, NewKey and Process are required")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

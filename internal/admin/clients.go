@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
@@ -22,7 +23,12 @@ func (a *Admin) client(r *http.Request) (*mcpmux.State, mcpmux.Client, error) {
 }
 
 func clientResource(st *mcpmux.State, c mcpmux.Client) api.Client {
-	out := api.Client{Client: c, Grants: []api.Grant{}, Keys: keysOf(st, c.ID)}
+	out := api.Client{Client: c, Grants: []api.Grant{}, Keys: keysOf(st, c.ID), Authorizations: []mcpmux.Authorization{}}
+	for _, l := range st.Authorizations {
+		if l.Client == c.ID {
+			out.Authorizations = append(out.Authorizations, l)
+		}
+	}
 	if id, _, err := catalog.SpaceOf(c, st); err == nil {
 		out.SpaceName = spaceName(st, id)
 	}
@@ -66,15 +72,25 @@ func (a *Admin) listClients(r *http.Request) ([]api.Client, error) {
 	for _, c := range st.Clients {
 		out = append(out, clientResource(st, c))
 	}
-	return out, nil
+	return withRequests(out, a.openRequests(st, r)), nil
 }
 
 func (a *Admin) showClient(r *http.Request) (api.Client, error) {
 	st, c, err := a.client(r)
-	if err != nil {
+	if st == nil {
 		return api.Client{}, err
 	}
-	return clientResource(st, c), nil
+	name := r.PathValue("name")
+	var known []api.Client
+	if err == nil {
+		known, name = []api.Client{clientResource(st, c)}, c.Name
+	}
+	for _, found := range withRequests(known, a.openRequests(st, r)) {
+		if strings.EqualFold(found.Name, name) {
+			return found, nil
+		}
+	}
+	return api.Client{}, err
 }
 
 // createClient makes a Client that is approved, since its maker is the user, and its first access key.
@@ -174,18 +190,6 @@ func (a *Admin) setMode(r *http.Request, body api.ClientMode) (api.Client, error
 	}
 	rev, err := a.cfg.Store.SetClientMode(r.Context(), c.ID, body.Mode, space)
 	return a.clientAfter(r, c.ID, rev, err)
-}
-
-// approve makes the handler of approve or deny.
-func approve(yes bool) func(*Admin, *http.Request) (api.Client, error) {
-	return func(a *Admin, r *http.Request) (api.Client, error) {
-		_, c, err := a.client(r)
-		if err != nil {
-			return api.Client{}, err
-		}
-		rev, err := a.cfg.Store.SetClientApproved(r.Context(), c.ID, yes)
-		return a.clientAfter(r, c.ID, rev, err)
-	}
 }
 
 func (a *Admin) answerSwitch(r *http.Request, body api.SwitchAnswer) (api.Client, error) {

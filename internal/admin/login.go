@@ -211,7 +211,7 @@ func (a *Admin) loggedIn(next http.Handler) http.Handler {
 			a.fail(w, r, errNoLogin)
 			return
 		}
-		ctx, cancel := context.WithDeadline(r.Context(), s.ends)
+		ctx, cancel := context.WithDeadline(context.WithValue(r.Context(), wayKey{}, wayDashboard), s.ends)
 		defer cancel()
 		if r.Method == http.MethodGet { // a write that has begun is not given up half-way
 			done := make(chan struct{})

@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, store: st, front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
 	w.admin, err = New(Config{
-		Store: st, Servers: servers{}, Gateway: w.front, Logins: played{}, Secrets: playedKey{}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
+		Store: st, Servers: servers{}, Gateway: w.front, Logins: played{}, Requests: nobodyWaits{}, Secrets: playedKey{}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
 		NewKey: func() (string, string, [32]byte) {
 			key := "mm_key_" + rand.Text()
 			return key, key[:11], sha256.Sum256([]byte(key))
@@ -153,3 +153,9 @@ func read[T any](t *testing.T, text string) (v T) {
 }
 
 const github = `{"alias":"github","definition":{"transport":"stdio","command":"npx"},"values":[{"kind":"input","name":"TOKEN","secret":true,"value":"hush-hush"}]}`
+
+// nobodyWaits has no application that wants to be let in. Those that do are in the tests of package daemon, with the
+// authorization server.
+type nobodyWaits struct{ Requests }
+
+func (nobodyWaits) Open() []api.Request { return nil }

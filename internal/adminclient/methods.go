@@ -188,13 +188,25 @@ func (c *Client) SetClientMode(ctx context.Context, name string, mode mcpmux.Mod
 	return fetch[api.Client](ctx, c, request{method: http.MethodPut, path: []string{"clients", name, "mode"}, body: api.ClientMode{Mode: mode, Space: space}})
 }
 
-// ApproveClient allows a Client to call the gateway, or forbids it.
-func (c *Client) ApproveClient(ctx context.Context, name string, approved bool) (api.Client, error) {
-	verb := "deny"
-	if approved {
-		verb = "approve"
-	}
-	return post[api.Client](ctx, c, "", nil, "clients", name, verb)
+// ApproveClient lets a Client in: what it waits for, named by its name or the code of its page, is approved; where it
+// waits for nothing a denial is taken back.
+func (c *Client) ApproveClient(ctx context.Context, name string, d api.Decision) (api.Client, error) {
+	return post[api.Client](ctx, c, "", d, "clients", name, "approve")
+}
+
+// DenyClient denies what a Client waits for, or lets it in no longer.
+func (c *Client) DenyClient(ctx context.Context, name string) (api.Client, error) {
+	return post[api.Client](ctx, c, "", nil, "clients", name, "deny")
+}
+
+// LogoutClient ends a Client's logins; it has to ask again.
+func (c *Client) LogoutClient(ctx context.Context, name string) (api.Client, error) {
+	return remove[api.Client](ctx, c, "", nil, "clients", name, "authorizations")
+}
+
+// Requests lists the applications that wait to be let in.
+func (c *Client) Requests(ctx context.Context) ([]api.Request, error) {
+	return get[[]api.Request](ctx, c, nil, "requests")
 }
 
 // Grant lets a Client use a FeatureSet of a Space.

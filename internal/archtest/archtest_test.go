@@ -37,9 +37,10 @@ var arrows = map[string][]string{
 	"internal/pool":        {"internal/mcpmux", "internal/backend"},
 	"internal/supervisor":  {"internal/mcpmux", "internal/secret", "internal/backend", "internal/pool", "internal/wire"}, // secret: what takes values out of texts
 	"internal/gateway":     {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/catalog", "internal/backend", "internal/pool"},
-	"internal/authserver":  {"internal/mcpmux"},
+	"internal/authserver":  {"internal/mcpmux", "internal/guard", "internal/page", "internal/store"}, // guard: rate limits; store: as authclient
 	"internal/authclient":  {"internal/mcpmux", "internal/secret", "internal/store"},
 	"internal/guard":       {"internal/mcpmux"},
+	"internal/page":        {},
 	"internal/demo":        {"internal/wire", "internal/protocol"},
 	"internal/admin":       {"internal/mcpmux", "internal/secret", "internal/store", "internal/catalog", "internal/admin/api"},
 	"internal/admin/api":   {"internal/mcpmux"},

@@ -165,7 +165,7 @@ func isChallenge(text string) bool {
 
 // readScopes reads a scope parameter (RFC 6749 §3.3); none stands for what calling the gateway needs.
 func readScopes(text string) (scopes []string, ok bool) {
-	for _, s := range strings.Fields(text) {
+	for s := range strings.FieldsSeq(text) {
 		if s != scopeMCP && s != scopeOffline {
 			return nil, false
 		}
@@ -218,37 +218,35 @@ type Approval struct {
 
 // Approve lets an application in: it is a Client from then on, and its browser gets a code.
 func (s *Server) Approve(ctx context.Context, id string, a Approval) (mcpmux.ClientID, error) {
-	r, err := s.requests.decide(id, RequestApproved, a.Until)
+	r, err := s.requests.decide(id)
 	if err != nil {
 		return "", err
 	}
+	outcome := func(*request) {} // It waits on where the consent could not be kept.
+	defer func() { s.requests.done(r, outcome) }()
 	if a.New.Name == "" {
 		a.New.Name = r.Registration.Name
 	}
 	a.New.Approved = true
 	client, rev, err := s.cfg.Store.SaveConsent(ctx, store.Consent{Wish: wishOf(r), About: r.Registration, New: a.New, Until: a.Until})
 	if err != nil {
-		s.requests.undo(r)
 		return "", err
 	}
-	s.requests.mu.Lock()
-	r.Client = client
-	s.requests.mu.Unlock()
+	outcome = func(r *request) { r.State, r.Client, r.until = RequestApproved, client, a.Until }
 	s.audit("auth/consent", "ok", a.By, describe(r), client)
 	if err := s.cfg.Applied(ctx, rev); err != nil {
 		s.cfg.Log.Warn("an approval is not in effect yet", "err", err)
 	}
-	s.requests.told(r)
 	return client, nil
 }
 
 // Deny tells the application no.
 func (s *Server) Deny(id, by string) error {
-	r, err := s.requests.decide(id, RequestDenied, nil)
+	r, err := s.requests.decide(id)
 	if err != nil {
 		return err
 	}
 	s.audit("auth/consent", "denied", by, describe(r), r.Client)
-	s.requests.told(r)
+	s.requests.done(r, func(r *request) { r.State = RequestDenied })
 	return nil
 }

@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -29,7 +30,7 @@ var badSchemes = []string{
 func checkRedirect(text string) error {
 	switch {
 	case text == "":
-		return fmt.Errorf("a redirect URI is empty")
+		return errors.New("a redirect URI is empty")
 	case len(text) > maxRedirect:
 		return fmt.Errorf("a redirect URI has %d bytes; at most %d are accepted", len(text), maxRedirect)
 	case strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("\\\"<>^`{|}", c) }):

@@ -55,7 +55,7 @@ func (c clientIDs) mac(payload string) string {
 
 func (c clientIDs) make(r mcpmux.Registration) string {
 	salt := make([]byte, 9)
-	_, _ = rand.Read(salt)                                                                                 // never fails (crypto/rand)
+	_, _ = rand.Read(salt)                                                                              // never fails (crypto/rand)
 	text, _ := json.Marshal(statement{Name: r.Name, URI: r.URI, Redirects: r.RedirectURIs, Salt: salt}) // texts always marshal
 	payload := base64.RawURLEncoding.EncodeToString(text)
 	return clientPrefix + payload + "." + c.mac(payload)
@@ -87,7 +87,7 @@ func (s *Server) registration(r *http.Request, id string) (mcpmux.Registration, 
 	if reg, ok := s.ids.read(id); ok {
 		return reg, nil
 	}
-	if isDocument(id) {
+	if isDocument(id) && s.cfg.Documents() {
 		return s.documents.get(r.Context(), id)
 	}
 	return mcpmux.Registration{}, errUnknownClient

@@ -66,12 +66,18 @@ type Request struct {
 	State       RequestState
 }
 
+// CustomScheme says that the code goes to whatever program opens addresses of a private-use scheme (RFC 8252 §7.1).
+func (r *Request) CustomScheme() bool {
+	return !strings.HasPrefix(r.RedirectURI, "http:") && !strings.HasPrefix(r.RedirectURI, "https:")
+}
+
 // request is a Request with what is nobody's business.
 type request struct {
 	Request
 	state     string // the client's
 	challenge string
 	binding   [32]byte // sha256 of the cookie's value
+	deciding  bool     // what the user decided is being kept; nothing of it counts until that is done
 	decided   chan struct{}
 	until     *time.Time // of the consent that was given
 	location  string     // where the browser goes from here, once it was asked for
@@ -115,7 +121,7 @@ func (q *requests) add(r *request) (cookie string) {
 func (q *requests) makeRoom(match func(*request) bool, most int) {
 	var all []*request
 	for _, r := range q.byID {
-		if r.State == RequestWaiting && match(r) {
+		if r.State == RequestWaiting && !r.deciding && match(r) {
 			all = append(all, r)
 		}
 	}
@@ -139,7 +145,7 @@ func (q *requests) drop(r *request) {
 func (q *requests) sweep() (gone bool) {
 	now := q.now()
 	for _, r := range q.byID {
-		if !now.Before(r.ExpiresAt) {
+		if !now.Before(r.ExpiresAt) && !r.deciding {
 			gone = gone || r.State == RequestWaiting
 			q.drop(r)
 		}
@@ -167,9 +173,9 @@ func (q *requests) find(id string) (*request, bool) {
 	return r, ok
 }
 
-// decide takes a waiting request to its outcome. It answers conflict where that was done already, and not_found where
-// nobody knows the request.
-func (q *requests) decide(id string, to RequestState, until *time.Time) (*request, error) {
+// decide begins to take a waiting request to its outcome; done ends it. It answers conflict where somebody else has
+// begun, and not_found where nobody knows the request.
+func (q *requests) decide(id string) (*request, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.sweep()
@@ -177,24 +183,26 @@ func (q *requests) decide(id string, to RequestState, until *time.Time) (*reques
 	switch {
 	case !ok:
 		return nil, errNoRequest
+	case r.deciding:
+		return nil, mcpmux.Errorf(mcpmux.CodeConflict, "this request is being decided on")
 	case r.State != RequestWaiting:
 		return nil, mcpmux.Errorf(mcpmux.CodeConflict, "this request was %s already", r.State)
 	}
-	r.State, r.until = to, until
+	r.deciding = true
 	return r, nil
 }
 
-// told wakes who waits for a decision.
-func (q *requests) told(r *request) {
-	close(r.decided)
-	q.changed()
-}
-
-// undo makes a request wait again whose approval could not be kept.
-func (q *requests) undo(r *request) {
+// done ends what decide began: set says what came of it, and who waits for that is woken. Without a change of the
+// state the request waits on.
+func (q *requests) done(r *request, set func(*request)) {
 	q.mu.Lock()
-	r.State = RequestWaiting
+	r.deciding = false
+	set(r)
+	if r.State != RequestWaiting {
+		close(r.decided)
+	}
 	q.mu.Unlock()
+	q.changed()
 }
 
 var errNoRequest = mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such request: it was ended, or is older than %d minutes; let the application begin anew", int(requestLife.Minutes()))
@@ -306,6 +314,7 @@ func (s *Server) location(r *request) string {
 			r.location = s.answerTo(r, map[string]string{"code": s.codes.make(r)})
 		case RequestDenied:
 			r.location = s.answerTo(r, map[string]string{"error": "access_denied", "error_description": "the user did not agree"})
+		case RequestWaiting, RequestGone: // The browser stays where it is.
 		}
 	}
 	return r.location

@@ -14,7 +14,7 @@ import (
 // The addresses on the gateway's listener. Those of tokens take forms, that of registration JSON.
 const (
 	authorizePath = "/oauth/authorize"
-	tokenPath     = "/oauth/token"
+	tokenPath     = "/oauth/token" //nolint:gosec // G101: an address
 	revokePath    = "/oauth/revoke"
 	registerPath  = "/oauth/register"
 )
@@ -26,7 +26,7 @@ const (
 	tokenRate     = 60
 )
 
-// Config is what a Server needs. Audit and OtherUser may be nil.
+// Config is what a Server needs. What is a func, from Documents on, and Log may be nil.
 type Config struct {
 	Store *store.Store
 	// Key is what client ids are made with (store.RegistrationKey).
@@ -40,6 +40,8 @@ type Config struct {
 	// Fetch gets a client metadata document from the public Internet, without following a redirect, and says for
 	// how long it may be kept.
 	Fetch func(ctx context.Context, address string) (body []byte, keep time.Duration, err error)
+	// Documents says whether such documents are read; where they are not, applications register.
+	Documents func() bool
 	// Listening names the program that waits at a port of this machine, "" where that is not known. foreign says
 	// that another user runs it.
 	Listening func(port int) (name string, foreign bool)
@@ -73,6 +75,9 @@ func New(cfg Config) *Server {
 	if cfg.Listening == nil {
 		cfg.Listening = func(int) (string, bool) { return "", false }
 	}
+	if cfg.Documents == nil {
+		cfg.Documents = func() bool { return true }
+	}
 	if cfg.Audit == nil {
 		cfg.Audit = func(mcpmux.Activity) {}
 	}
@@ -91,9 +96,9 @@ func New(cfg Config) *Server {
 	return &Server{
 		cfg: cfg, ids: clientIDs{key: cfg.Key},
 		documents: newDocuments(cfg.Fetch, cfg.Now), requests: newRequests(cfg.Now, cfg.Changed), codes: newCodes(cfg.Now),
-		registering: guard.NewLimiter(registerRate, registerRate, cfg.Now),
-		authorizing: guard.NewLimiter(authorizeRate, authorizeRate, cfg.Now),
-		tokens:      guard.NewLimiter(tokenRate, tokenRate, cfg.Now),
+		registering: guard.NewLimiter(registerRate, registerRate).Clock(cfg.Now),
+		authorizing: guard.NewLimiter(authorizeRate, authorizeRate).Clock(cfg.Now),
+		tokens:      guard.NewLimiter(tokenRate, tokenRate).Clock(cfg.Now),
 	}
 }
 

@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -57,7 +58,8 @@ type code struct {
 	request *request
 	expires time.Time
 	used    bool
-	// authorization is what it was exchanged for.
+	// again says that it was used a second time, authorization what it was exchanged for, once it was.
+	again         bool
 	authorization mcpmux.KeyID
 }
 
@@ -93,6 +95,7 @@ func (c *codes) take(text string) (found *code, again mcpmux.KeyID) {
 	case k == nil:
 		return nil, ""
 	case k.used:
+		k.again = true
 		return nil, k.authorization
 	}
 	k.used = true
@@ -102,10 +105,12 @@ func (c *codes) take(text string) (found *code, again mcpmux.KeyID) {
 	return k, ""
 }
 
-func (c *codes) exchanged(k *code, id mcpmux.KeyID) {
+// exchanged keeps what a code was exchanged for. again says that it was used a second time meanwhile.
+func (c *codes) exchanged(k *code, id mcpmux.KeyID) (again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k.authorization = id
+	return k.again
 }
 
 // fail answers with an error of RFC 6749 §5.2 or RFC 7591 §3.2.2.
@@ -190,9 +195,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, form map[strin
 	ctx := r.Context()
 	k, again := s.codes.take(form["code"])
 	if again != "" {
-		rev, err := s.cfg.Store.EndAuthorization(ctx, again)
-		s.settle(ctx, rev, err)
-		s.audit("auth/reuse", "denied", "peer "+guard.Peer(r), "a code was used twice; what it gave was ended", "")
+		_ = s.endReused(r, again, "", "a code") // logged; the code is refused in any case
 	}
 	if k == nil {
 		fail(w, http.StatusBadRequest, "invalid_grant", "the code is not good: it was used, is older than a minute, or was never given")
@@ -222,13 +225,27 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, form map[strin
 		fail(w, http.StatusBadRequest, "invalid_grant", "the user has taken the approval back")
 		return
 	}
-	s.codes.exchanged(k, a.ID)
+	if s.codes.exchanged(k, a.ID) && err == nil {
+		_ = s.endReused(r, a.ID, req.Client, "a code") // logged; the code is refused in any case
+		fail(w, http.StatusBadRequest, "invalid_grant", "the code was used twice at once")
+		return
+	}
 	if !s.settle(ctx, rev, err) {
 		fail(w, http.StatusInternalServerError, "server_error", "the tokens could not be kept; ask for another code")
 		return
 	}
 	s.audit("auth/token", "ok", "client "+req.Registration.Name, "to "+req.RedirectHost, req.Client)
 	writeBody(w, http.StatusOK, g)
+}
+
+// endReused ends an Authorization of which somebody showed what had been used up. Who did so does not stop it by going
+// away.
+func (s *Server) endReused(r *http.Request, id mcpmux.KeyID, client mcpmux.ClientID, what string) error {
+	ctx := context.WithoutCancel(r.Context())
+	rev, err := s.cfg.Store.EndAuthorization(ctx, id)
+	s.settle(ctx, rev, err)
+	s.audit("auth/reuse", "denied", "peer "+guard.Peer(r), what+" was used again; everything of that login was ended", client)
+	return err
 }
 
 // checkExchange says what is wrong with a form that has a good code.
@@ -255,7 +272,7 @@ func grant(now time.Time, a mcpmux.Authorization, scopes []string) (answer []byt
 		Access:  store.NewToken{Hash: accessHash, Scopes: scopes, Expires: earlier(now.Add(accessLife), a.ExpiresAt)},
 		Refresh: store.NewToken{Hash: refreshHash, Scopes: a.Scopes, Expires: earlier(now.Add(refreshLife), a.ExpiresAt)},
 	}
-	answer, _ = json.Marshal(granted{ // texts always marshal
+	answer, _ = json.Marshal(granted{ //nolint:gosec // G117: the answer that the tokens are for; texts always marshal
 		Access: access, Type: "Bearer", Expires: int64(pair.Access.Expires.Sub(now) / time.Second), Refresh: refresh, Scope: strings.Join(scopes, " "),
 	})
 	return append(answer, '\n'), pair

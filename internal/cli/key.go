@@ -88,7 +88,7 @@ const keyHeading = "ID KEY CREATED EXPIRES"
 
 func keyRows(keys []mcpmux.AccessKey) (rows [][]string) {
 	for _, k := range keys {
-		rows = append(rows, []string{string(k.ID), k.Hint + "…", when(k.CreatedAt), whenOr(k.ExpiresAt, "never")})
+		rows = append(rows, []string{string(k.ID), k.Hint + "…", when(k.CreatedAt), whenOrNever(k.ExpiresAt)})
 	}
 	return rows
 }

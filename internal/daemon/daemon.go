@@ -57,13 +57,15 @@ type daemon struct {
 	super    *supervisor.Supervisor
 	gateway  *gateway.Gateway
 	auth     *authclient.Engine
-	front    *front
-	ledger   *ledger
-	follow   *follower
-	desk     *desk
-	state    atomic.Pointer[mcpmux.State] // the one applied last
-	begun    time.Time
-	demoKey  string
+	// authority is what AI applications log in to.
+	authority *authserver.Server
+	front     *front
+	ledger    *ledger
+	follow    *follower
+	desk      *desk
+	state     atomic.Pointer[mcpmux.State] // the one applied last
+	begun     time.Time
+	demoKey   string
 }
 
 // Run builds everything, runs it until ctx ends, and closes it in reverse order.
@@ -170,7 +172,10 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		d.super.Reload(func(srv *mcpmux.Server) bool { return len(srv.Values) > 0 || srv.LoggedIn != nil })
 	}
 
-	d.front = &front{supervisor: d.super, log: d.log, changed: func(running bool) { d.desk.gatewayChanged(running) }}
+	if d.authority, err = d.newAuthority(ctx); err != nil {
+		return err
+	}
+	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
 		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
@@ -296,7 +301,7 @@ func (d *daemon) apply(st *mcpmux.State) {
 // identify is the first step of every request.
 func (d *daemon) identify(authorization string) (gateway.Identity, error) {
 	id, err := d.verify.Verify(authorization)
-	return gateway.Identity{Client: id.Client, Key: id.Key}, err
+	return gateway.Identity{Client: id.Client, Key: id.Key, Only: id.Alias}, err
 }
 
 // values opens a Server's values for the supervisor: its own, and the access token of its login.
@@ -371,6 +376,9 @@ func (d *daemon) prune(ctx context.Context, now time.Time) {
 	}
 	if _, err := d.store.PruneSessions(ctx, now.Add(-keepSessions)); err != nil {
 		d.log.Warn("unused sessions were not removed", "err", err)
+	}
+	if err := d.authority.Prune(ctx); err != nil {
+		d.log.Warn("tokens that ended were not removed", "err", err)
 	}
 	if err := d.store.PrunePending(ctx, now); err != nil {
 		d.log.Warn("logins that nobody ended were not removed", "err", err)

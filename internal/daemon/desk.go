@@ -38,7 +38,7 @@ type desk struct {
 func newDesk(d *daemon) (*desk, error) {
 	k := &desk{d: d}
 	a, err := admin.New(admin.Config{
-		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
+		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
 		NewKey: authserver.NewKey, Process: k.process, Log: d.log,
 	})
 	k.admin = a
@@ -101,7 +101,7 @@ func (s servers) Follow(id mcpmux.ServerID, tail int) (lines []api.LogLine, more
 
 // open opens the dashboard's address and the control socket.
 func (k *desk) open(ctx context.Context, addr string) error {
-	l, err := guard.Listen(ctx, addr)
+	l, err := guard.Listen(ctx, guard.Binding{Addr: addr, Log: k.d.log})
 	if err != nil {
 		return fmt.Errorf("the dashboard did not start: %w (choose another address with --dashboard-addr)", err)
 	}
@@ -113,7 +113,7 @@ func (k *desk) open(ctx context.Context, addr string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the control socket: %w", err), l.Close())
 	}
-	gate := guard.Guard(guard.Config{Port: l.Port(), Log: k.d.log})
+	gate := guard.Guard(guard.Config{Port: l.Port(), Keep: []string{"X-Mcpmux-Session"}, OneUser: true, Log: k.d.log})
 	dash := guard.Server(gate(k.routes()), k.d.log)
 	ctl := guard.Server(k.admin.Socket(), k.d.log)
 	k.mu.Lock()
@@ -155,6 +155,7 @@ func (k *desk) routes() http.Handler {
 	pages := k.d.auth.Pages()
 	mux.Handle("GET /login/", pages)
 	mux.Handle("GET /oauth/callback", pages)
+	mux.Handle("GET "+authserver.StatePath, k.d.authority.StateHandler())
 	mux.Handle("/", k.admin.Dashboard(http.FileServerFS(web.Files)))
 	return mux
 }

@@ -32,6 +32,7 @@ type front struct {
 	log        *slog.Logger
 	other      func() []string // origins of the dashboard
 	health     http.Handler
+	authority  *authserver.Server
 	changed    func(running bool)
 
 	// turn is held by Start and Stop: one change of mind at a time.
@@ -42,6 +43,7 @@ type front struct {
 	listener *guard.Listener
 	server   *http.Server
 	served   chan struct{}
+	origins  []string // of the listener that was opened last
 }
 
 // Start opens the listener and connects the Servers. Started already, it does nothing.
@@ -51,15 +53,16 @@ func (f *front) Start(ctx context.Context) error {
 	if f.Running() {
 		return nil
 	}
-	l, err := guard.Listen(ctx, f.addr)
+	l, err := guard.Listen(ctx, guard.Binding{Addr: f.addr, Log: f.log})
 	if err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway did not start: %v", err)
 	}
-	srv := guard.Server(guard.Guard(guard.Config{Port: l.Port(), Origins: f.other, Log: f.log})(f.routes(l.URL())), f.log)
+	srv := guard.Server(guard.Guard(guard.Config{Port: l.Port(), Origins: f.other, Log: f.log})(f.routes()), f.log)
 	served := make(chan struct{})
 	f.gateway.Resume() // before the first request
 	f.mu.Lock()
 	f.listener, f.server, f.served = l, srv, served
+	f.origins = append([]string{l.URL()}, guard.Origins(l.Port())...)
 	f.mu.Unlock()
 	go func() {
 		defer close(served)
@@ -74,16 +77,16 @@ func (f *front) Start(ctx context.Context) error {
 }
 
 // routes is what the gateway's listener serves.
-func (f *front) routes(origin string) http.Handler {
+func (f *front) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/mcp", f.gateway.Handler())
 	mux.Handle("/mcp/", f.gateway.Handler())
 	mux.Handle("/sse", f.gateway.Handler())
 	mux.Handle("/sse/", f.gateway.Handler())
 	mux.Handle("/messages", f.gateway.Handler())
-	meta := authserver.Metadata(func() string { return origin + "/mcp" })
-	mux.Handle("GET "+authserver.MetadataPath, meta)
-	mux.Handle("GET "+authserver.MetadataPath+"/mcp", meta)
+	authority := f.authority.Handler()
+	mux.Handle("/.well-known/", authority)
+	mux.Handle("/oauth/", authority)
 	mux.Handle("GET /healthz", f.health)
 	mux.Handle("GET /readyz", f.health)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -147,15 +150,23 @@ func (f *front) URL() string {
 	return f.listener.URL()
 }
 
-// challenge answers a request whose credential was refused: 401 with the metadata link, or 403 for a Client
-// that is known and not approved (MCP 2025-11-25 basic/authorization §Error Handling, RFC 6750 §3).
-func (f *front) challenge(w http.ResponseWriter, _ *http.Request, err error) {
-	if errors.Is(err, authserver.ErrNotApproved) {
-		writeAnswer(w, http.StatusForbidden, map[string]string{"error": err.Error()})
-		return
+// Origins are those by which clients reach the gateway, or reached it before it was stopped; the first is the one
+// that people are told.
+func (f *front) Origins() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.origins) == 0 {
+		return []string{"http://" + f.addr}
 	}
-	authserver.Challenge(w, f.URL()+"/mcp", !errors.Is(err, authserver.ErrNoCredential))
-	writeAnswer(w, http.StatusUnauthorized, map[string]string{"error": err.Error()})
+	return f.origins
+}
+
+// challenge answers a request whose credential was refused: 401 with the metadata link, or 403 for a Client that is
+// known and not approved, or a token that is for something else (MCP 2025-11-25 basic/authorization §Error Handling,
+// RFC 6750 §3).
+func (f *front) challenge(w http.ResponseWriter, r *http.Request, err error) {
+	status := f.authority.Challenge(w, r, err)
+	writeAnswer(w, status, map[string]string{"error": err.Error()})
 }
 
 // health serves /healthz (the process is alive) and /readyz (enabled Servers have settled).

@@ -125,6 +125,10 @@ func (g *Gateway) Handler() http.Handler {
 	return mux
 }
 
+// errElsewhere is the refusal of a credential that is for another endpoint (RFC 8707 §2, MCP 2025-11-25
+// basic/authorization §Token Audience Binding).
+var errElsewhere error = &mcpmux.Error{Code: mcpmux.CodeDenied, Message: "the token is for another endpoint"}
+
 // receive takes what a client of HTTP+SSE posts.
 func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 	id, err := g.cfg.Verify(r.Header.Get("Authorization"))
@@ -141,6 +145,10 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, alias string) {
 	id, err := g.cfg.Verify(r.Header.Get("Authorization"))
 	if err != nil {
 		g.cfg.Challenge(w, r, err)
+		return
+	}
+	if id.Only != "" && id.Only != alias {
+		g.cfg.Challenge(w, r, errElsewhere)
 		return
 	}
 	g.cfg.Seen(id.Client)

@@ -105,7 +105,7 @@ func (g *Gateway) pumpPipe(es *eventStream, r *http.Request, s *session) {
 // serveMessages takes what a client of HTTP+SSE posts: it is acknowledged, and answered on the stream.
 func (g *Gateway) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
 	s := g.sessions.piped(r.URL.Query().Get("session_id"), id.Client)
-	if s == nil {
+	if s == nil || id.Only != "" && id.Only != s.alias {
 		writeError(w, nil, &rpcError{status: http.StatusNotFound, code: codeInvalidRequest, message: "no such session; open an event stream to begin a new one"})
 		return
 	}

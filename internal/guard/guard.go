@@ -26,6 +26,11 @@ type Config struct {
 	// Origins are further origins, for example those of the other listener (Origins(port)); nil means none.
 	// It is called for each request that has an Origin which is not the listener's own.
 	Origins func() []string
+	// Keep are the headers X-Mcpmux-… that its clients send, as net/http spells them. Others that begin so are
+	// taken off: no client says such things of itself.
+	Keep []string
+	// OneUser refuses the other users of this machine (OtherUser), before anything else of a request is looked at.
+	OneUser bool
 	// MaxBody is the largest body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
 	Log     *slog.Logger
@@ -61,6 +66,8 @@ func Guard(cfg Config) func(http.Handler) http.Handler {
 		hosts:   append(Hosts(cfg.Port), cfg.Hosts...),
 		own:     Origins(cfg.Port),
 		others:  cfg.Origins,
+		keep:    cfg.Keep,
+		oneUser: cfg.OneUser,
 		maxBody: cfg.MaxBody,
 		log:     cfg.Log,
 	}
@@ -79,12 +86,18 @@ func Guard(cfg Config) func(http.Handler) http.Handler {
 type gate struct {
 	hosts, own []string
 	others     func() []string
+	keep       []string
+	oneUser    bool
 	maxBody    int64
 	log        *slog.Logger
 	ids        atomic.Uint64 // numbers the requests that are logged
 }
 
 func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	c := connOf(r)
+	if c != nil && c.gone.Load() {
+		return // closed to make room as the request came in: its client was not heard, and may come again
+	}
 	if no := g.check(r); no != nil {
 		g.refuse(w, r, no)
 		return
@@ -93,7 +106,7 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	if r.ContentLength < 0 {
 		r.Body = http.MaxBytesReader(w, r.Body, g.maxBody)
 	}
-	out := &answer{ResponseWriter: w}
+	out := &answer{ResponseWriter: w, conn: c}
 	defer g.recover(out, r)
 	next.ServeHTTP(out, r)
 }
@@ -108,6 +121,14 @@ type refusal struct {
 // check decides. What it says of foreign headers is quoted and cut, so that they cannot fill a log or write
 // lines into it.
 func (g *gate) check(r *http.Request) *refusal {
+	if g.oneUser {
+		if name, other := OtherUser(r); other {
+			return denied("the dashboard is for the user who runs McpMux; you are " + quote(name))
+		}
+	}
+	if r.Host == "" { // HTTP/1.0 lets it be absent; two are refused by net/http.
+		return broken("the request has no Host")
+	}
 	if !g.hostAllowed(r.Host) {
 		return denied("Host " + quote(r.Host) + " is not an address of McpMux; use one of " + strings.Join(g.hosts, ", "))
 	}
@@ -121,6 +142,9 @@ func (g *gate) check(r *http.Request) *refusal {
 	}
 	if crossSite(r) {
 		return denied("the request comes from a page of another site (Sec-Fetch-Site: cross-site)")
+	}
+	if name := g.headers(r.Header); name != "" {
+		return broken("the request has more than one " + name)
 	}
 	if r.ContentLength > g.maxBody {
 		return &refusal{
@@ -155,6 +179,36 @@ func crossSite(r *http.Request) bool {
 	return !link
 }
 
+// headers takes off what no client may say of itself, and returns the name of a header that is there more than
+// once and must not be: two parts of a program could read a different one of the two.
+func (g *gate) headers(h http.Header) (repeated string) {
+	for name, values := range h {
+		if len(values) > 1 && single(name) {
+			return name
+		}
+		if strings.HasPrefix(name, ownHeaders) && !slices.Contains(g.keep, name) {
+			delete(h, name)
+		}
+	}
+	return ""
+}
+
+// ownHeaders is how the headers begin that only McpMux's own parts send.
+const ownHeaders = "X-Mcpmux-"
+
+// single says whether a header that decides something has one value.
+func single(name string) bool {
+	switch name {
+	case "Authorization", "Content-Type", "Content-Length", "Mcp-Session-Id", "X-Mcpmux-Session":
+		return true
+	}
+	return false
+}
+
+func broken(message string) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: "invalid", message: message}
+}
+
 func denied(message string) *refusal {
 	return &refusal{status: http.StatusForbidden, code: "denied", message: message}
 }
@@ -185,28 +239,67 @@ func (g *gate) recover(out *answer, r *http.Request) {
 	writeError(out.ResponseWriter, http.StatusInternalServerError, "internal", "internal error")
 }
 
-// answer notes whether an answer has begun.
+// answer notes whether an answer has begun. Where the request's body did not come (conn), it answers that in the
+// place of what a handler makes of half a body.
 type answer struct {
 	http.ResponseWriter
-	begun bool
+	conn     *conn // nil where there is none of ours
+	begun    bool
+	replaced bool // what the handler answers goes nowhere
 }
 
 func (a *answer) WriteHeader(status int) {
-	a.begun = a.begun || status >= http.StatusOK // Informational answers come before the answer.
-	a.ResponseWriter.WriteHeader(status)
+	if status < http.StatusOK { // Informational answers come before the answer.
+		a.ResponseWriter.WriteHeader(status)
+		return
+	}
+	if a.begin() {
+		a.ResponseWriter.WriteHeader(status)
+	}
 }
 
 func (a *answer) Write(b []byte) (int, error) {
-	a.begun = true
+	if !a.begin() {
+		return len(b), nil
+	}
 	return a.ResponseWriter.Write(b)
 }
 
 // Flush keeps http.Flusher for handlers that ask for it; it does nothing where the server has none.
 func (a *answer) Flush() {
-	if f, ok := a.ResponseWriter.(http.Flusher); ok {
-		a.begun = true
+	if f, ok := a.ResponseWriter.(http.Flusher); ok && a.begin() {
 		f.Flush()
 	}
+}
+
+// begin says whether the handler's answer is the answer.
+func (a *answer) begin() bool {
+	if a.begun {
+		return !a.replaced
+	}
+	a.begun = true
+	if a.conn == nil {
+		return true
+	}
+	status := int(a.conn.late.Load())
+	if a.replaced = status != 0; a.replaced {
+		noBody(a.ResponseWriter, status)
+	}
+	return !a.replaced
+}
+
+// noBody answers a request whose body did not come in time (408), or whose place to wait was needed for others
+// (503). The connection ends with it (RFC 9110 §15.5.9): what still comes is half a body.
+func noBody(w http.ResponseWriter, status int) {
+	h := w.Header()
+	clear(h)
+	h.Set("Connection", "close")
+	if status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+		writeError(w, status, "unavailable", "too many requests wait for their bodies; try again")
+		return
+	}
+	writeError(w, status, "invalid", "the body did not come within "+bodyTimeout.String())
 }
 
 // Unwrap is for http.ResponseController.
@@ -255,12 +348,19 @@ func Server(handler http.Handler, log *slog.Logger) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	// Each request of HTTP/2 would pass by the limits on connections and bodies, which are those of HTTP/1.
+	var only http.Protocols
+	only.SetHTTP1(true)
 	return &http.Server{
+		Protocols:         &only,
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// net/http lifts this deadline when a body was read to its end, so it ends neither streams nor the
+		// wait for a client to go away.
+		ReadTimeout:    bodyTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// OPTIONS * would otherwise be answered without passing the guard.
 		DisableGeneralOptionsHandler: true,
 	}

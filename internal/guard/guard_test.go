@@ -52,7 +52,6 @@ func TestGuard_LetsThroughOnlyLocalClientsAndItsOwnPages(t *testing.T) {
 		{"rebound host with Origin==Host", no, request("POST", "evil.example:45818", "Origin: http://evil.example:45818")},
 		{"other port", no, request("POST", "localhost:45819")},
 		{"no port", no, request("POST", "localhost")},
-		{"no host", no, request("POST", "")},
 		{"letter that folds to ours", no, request("POST", "localho\u017ft:45818")},
 		{"any address", no, request("POST", "0.0.0.0:45818")},
 		{"trailing dot", no, request("POST", "localhost.:45818")},
@@ -89,6 +88,49 @@ func TestGuard_LetsThroughOnlyLocalClientsAndItsOwnPages(t *testing.T) {
 				checkError(t, w, "denied")
 			}
 		})
+	}
+}
+
+func TestGuard_AHeaderThatDecidesIsThereOnce(t *testing.T) {
+	h := guarded(Config{Keep: []string{"X-Mcpmux-Session"}}, fine)
+	for _, name := range []string{"Authorization", "Content-Type", "Mcp-Session-Id", "X-Mcpmux-Session"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, request("POST", "localhost:45818", name+": a", name+": a"))
+		if w.Code != http.StatusBadRequest {
+			t.Errorf("two %s: %d", name, w.Code)
+		}
+		checkError(t, w, "invalid")
+		w = httptest.NewRecorder()
+		if h.ServeHTTP(w, request("POST", "localhost:45818", name+": a")); w.Code != http.StatusNoContent {
+			t.Errorf("one %s: %d", name, w.Code)
+		}
+	}
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, request("GET", "localhost:45818", "Accept: a", "Accept: b", "Cookie: a=1", "Cookie: b=2")); w.Code != http.StatusNoContent {
+		t.Errorf("headers that are lists: %d", w.Code)
+	}
+}
+
+func TestGuard_NoClientSaysWhatOnlyMcpMuxSays(t *testing.T) {
+	var seen http.Header
+	h := guarded(Config{Keep: []string{"X-Mcpmux-Session"}}, func(_ http.ResponseWriter, r *http.Request) { seen = r.Header })
+	r := request("POST", "localhost:45818", "X-McpMux-Client-Id: other", "x-mcpmux-workspace: /other", "X-Mcpmux-Session: mine", "X-Other: stays")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if len(seen) != 2 || seen.Get("X-Mcpmux-Session") != "mine" || seen.Get("X-Other") != "stays" {
+		t.Errorf("the handler sees %v", seen)
+	}
+}
+
+func TestGuard_ARequestHasAHost(t *testing.T) {
+	addr := serve(t, func(port int) http.Handler { return Guard(Config{Port: port})(http.HandlerFunc(fine)) })
+	for _, text := range []string{
+		"GET / HTTP/1.0\r\n\r\n",
+		"GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: " + addr + "\r\nHost: " + addr + "\r\nConnection: close\r\n\r\n",
+	} {
+		if got := send(t, addr, text); !strings.HasPrefix(got, "HTTP/1.1 400") && !strings.HasPrefix(got, "HTTP/1.0 400") {
+			t.Errorf("%q: %.80s", text, got)
+		}
 	}
 }
 
@@ -286,6 +328,7 @@ func FuzzGuard_NothingForeignPasses(f *testing.F) {
 	f.Add("localhost:45818", "http://localhost:45818", "same-origin")
 	f.Add("evil.example", "null", "cross-site")
 	f.Add("[::1]:45818", "", "")
+	f.Add("", "", "")
 	h := guarded(Config{}, fine)
 	f.Fuzz(func(t *testing.T, host, origin, site string) {
 		r := request("POST", host)
@@ -294,7 +337,7 @@ func FuzzGuard_NothingForeignPasses(f *testing.F) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		if w.Code != http.StatusNoContent {
-			checkError(t, w, "denied")
+			checkError(t, w, map[int]string{http.StatusForbidden: "denied", http.StatusBadRequest: "invalid"}[w.Code])
 			return
 		}
 		if lower := strings.ToLower(host); lower != "localhost:45818" && lower != "127.0.0.1:45818" && lower != "[::1]:45818" {

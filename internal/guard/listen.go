@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -19,14 +20,41 @@ type Listener struct {
 	socks []net.Listener
 	host  string
 	port  int
+	conns *conns
 }
 
-// Listen opens addr, which is host:port; port 0 picks a port that is free.
+// Binding says where to listen.
+type Binding struct {
+	// Addr is host:port; port 0 picks a port that is free.
+	Addr string
+	Log  *slog.Logger // nil: no log
+}
+
+// Listen opens an address.
 //
 // The host is localhost, 127.0.0.1 or [::1], and each stands for both families: clients resolve localhost to
 // either, so a family left open is a place where another program can wait for access keys. Either of them
 // being taken is a *TakenError and nothing stays open. A machine without one of the families gets the other.
-func Listen(ctx context.Context, addr string) (*Listener, error) {
+func Listen(ctx context.Context, b Binding) (*Listener, error) {
+	l, err := open(ctx, b.Addr)
+	if err != nil {
+		return nil, err
+	}
+	log := b.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	l.conns = newConns(connLimit(openFiles()), log)
+	return l, nil
+}
+
+// connLimit is how many connections a listener may hold of the files that this process may open. There are two
+// listeners, and a quarter of the files is for the rest: servers' processes and connections, the database.
+func connLimit(files uint64) int {
+	return int(max(16, min(maxConns, files/8*3)))
+}
+
+func open(ctx context.Context, addr string) (*Listener, error) {
 	host, port, err := splitLoopback(addr)
 	if err != nil {
 		return nil, err
@@ -137,9 +165,10 @@ func (l *Listener) URL() string { return "http://" + l.Addr() }
 // Serve serves srv on every address of l until one of them fails or srv is shut down, and then closes them
 // all. Like http.Server.Serve it always returns an error, http.ErrServerClosed after a shutdown.
 func (l *Listener) Serve(srv *http.Server) error {
+	l.conns.install(srv)
 	ended := make(chan error, len(l.socks))
 	for _, sock := range l.socks {
-		go func() { ended <- srv.Serve(sock) }()
+		go func() { ended <- srv.Serve(&admitting{sock, l.conns}) }()
 	}
 	err := <-ended
 	err = errors.Join(err, l.Close())

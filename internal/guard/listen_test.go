@@ -29,7 +29,7 @@ func haveIPv6(t *testing.T) bool {
 
 func listen(t *testing.T, addr string) *Listener {
 	t.Helper()
-	l, err := Listen(t.Context(), addr)
+	l, err := Listen(t.Context(), Binding{Addr: addr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestListen_RefusesToStartBesideASquatterOfEitherFamily(t *testing.T) {
 			defer func() { _ = squatter.Close() }()
 			_, port, _ := net.SplitHostPort(squatter.Addr().String())
 
-			_, err = Listen(t.Context(), "localhost:"+port)
+			_, err = Listen(t.Context(), Binding{Addr: "localhost:" + port})
 			taken, ok := errors.AsType[*TakenError](err)
 			if !ok {
 				t.Fatalf("want a *TakenError, got %v", err)
@@ -124,7 +124,7 @@ func TestListen_TakesOnlyLoopback(t *testing.T) {
 		":8080", "0.0.0.0:8080", "[::]:8080", "192.168.1.5:8080", "example.com:8080", "[fe80::1%lo]:1", "127.0.0.2:8080",
 		"localhost", "localhost:", "localhost:http", "localhost:70000", "localhost:-1", "", "8080",
 	} {
-		l, err := Listen(t.Context(), addr)
+		l, err := Listen(t.Context(), Binding{Addr: addr})
 		if err == nil {
 			_ = l.Close()
 			t.Errorf("%q was opened", addr)

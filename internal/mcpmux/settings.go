@@ -14,6 +14,7 @@ const (
 	SettingGatewayAutostart  = "gateway.autostart"
 	SettingGatewayAddr       = "gateway.addr"
 	SettingGatewayPageSize   = "gateway.page_size"
+	SettingClientDocuments   = "client.documents"
 	SettingDashboardElicit   = "gateway.dashboard_elicitation"
 	SettingDashboardAddr     = "dashboard.addr"
 	SettingPoolIdleTimeout   = "pool.idle_timeout"
@@ -37,6 +38,7 @@ type Setting struct {
 func Settings() []Setting {
 	return []Setting{
 		{SettingActivityRetention, "720h", "How long the record of requests is kept; 0 keeps it for ever.", checkDuration},
+		{SettingClientDocuments, "true", "Whether applications may say who they are by a document on the Internet; those that do register where it is false.", checkBool},
 		{SettingDashboardAddr, "localhost:45819", "Where the dashboard and the admin API listen.", checkLoopback},
 		{SettingGatewayAddr, "localhost:45818", "Where the gateway listens for AI applications.", checkLoopback},
 		{SettingGatewayAutostart, "true", "Whether the gateway starts together with the daemon.", checkBool},

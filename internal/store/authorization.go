@@ -81,11 +81,9 @@ type Consent struct {
 	Wish
 	// About is what the application said of itself.
 	About mcpmux.Registration
-	// Client is the Client that it is from now on. Where there is none yet, New makes it; its name gets a number
-	// where it is taken.
-	Client mcpmux.ClientID
-	New    NewClient
-	Until  *time.Time // nil: until it is taken back
+	// New is the Client that it is from now on, where it is none yet. Its name gets a number where it is taken.
+	New   NewClient
+	Until *time.Time // nil: until it is taken back
 }
 
 // SaveConsent keeps the user's agreement, and answers the Client.
@@ -95,7 +93,10 @@ func (s *Store) SaveConsent(ctx context.Context, c Consent) (id mcpmux.ClientID,
 		return "", 0, err
 	}
 	rev, err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		if id = c.Client; id == "" {
+		if id, err = approvedAs(ctx, t, c.Registration); err != nil {
+			return err
+		}
+		if id == "" {
 			made, err := freeName(ctx, t, c.New)
 			if err != nil {
 				return err
@@ -342,13 +343,17 @@ func (s *Store) TouchAuthorizations(ctx context.Context, used map[mcpmux.KeyID]t
 	return attempted("note when authorizations were used", err)
 }
 
-// PruneTokens forgets tokens that ended before a time, Authorizations that ended or have no token left, and
-// consents that ended. It answers how many Authorizations those were.
-func (s *Store) PruneTokens(ctx context.Context, before time.Time) (int, error) {
+// PruneTokens forgets tokens that ended before a time, Authorizations that ended or have no token left, consents
+// that ended, and the answers of refresh tokens that were used longer ago than again. It answers how many
+// Authorizations those were.
+func (s *Store) PruneTokens(ctx context.Context, before time.Time, again time.Duration) (int, error) {
 	var ended []string
 	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		at := before.UnixMicro()
 		if err := t.exec(ctx, "DELETE FROM tokens WHERE expires_at <= $1", at); err != nil {
+			return err
+		}
+		if err := t.exec(ctx, "UPDATE tokens SET answer = NULL WHERE answer IS NOT NULL AND used_at < $1", before.Add(-again).UnixMicro()); err != nil {
 			return err
 		}
 		if err := t.exec(ctx, "DELETE FROM consents WHERE expires_at <= $1", at); err != nil {

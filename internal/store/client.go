@@ -225,6 +225,24 @@ func (s *Store) AddGrant(ctx context.Context, g mcpmux.Grant) (int64, error) {
 	})
 }
 
+// SetGrants gives a Client these FeatureSets of a Space in place of those that it had there.
+func (s *Store) SetGrants(ctx context.Context, id mcpmux.ClientID, space mcpmux.SpaceID, sets []mcpmux.FeatureSetID) (int64, error) {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := findClient(ctx, t, id); err != nil {
+			return err
+		}
+		if err := t.exec(ctx, "DELETE FROM grants WHERE client_id = $1 AND space_id = $2", string(id), string(space)); err != nil {
+			return err
+		}
+		for _, set := range sets {
+			if _, err := putGrant(ctx, t, mcpmux.Grant{Client: id, Space: space, Set: set}); err != nil {
+				return err
+			}
+		}
+		return t.change(ctx, grantAdded, space, string(id))
+	})
+}
+
 // putGrant writes a grant and says whether it was new.
 func putGrant(ctx context.Context, t *tx, g mcpmux.Grant) (bool, error) {
 	if _, err := findSpace(ctx, t, g.Space); err != nil {

@@ -13,6 +13,10 @@ type Client struct {
 	SpaceName string             `json:"space"`
 	Grants    []Grant            `json:"grants"`
 	Keys      []mcpmux.AccessKey `json:"keys"`
+	// Authorizations are its logins.
+	Authorizations []mcpmux.Authorization `json:"authorizations"`
+	// Request is what it waits for; a Client with an empty id is none before that is approved.
+	Request *Request `json:"request,omitempty"`
 }
 
 // Grant names a FeatureSet of a Space.
