@@ -105,14 +105,21 @@ func New(cfg Config) *Server {
 // Handler serves what clients ask on the gateway's listener. Whoever mounts it has checked Host and Origin.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+MetadataPath, s.serveResource)
-	mux.HandleFunc("GET "+MetadataPath+"/{path...}", s.serveResource)
-	mux.HandleFunc("GET "+serverMetadataPath, s.serveMetadata)
-	mux.HandleFunc("GET "+serverMetadataPath+"/mcp", s.serveMetadata)
-	mux.HandleFunc("GET "+authorizePath, s.serveAuthorize)
-	mux.HandleFunc("POST "+tokenPath, s.serveToken)
-	mux.HandleFunc("POST "+revokePath, s.serveRevoke)
-	mux.HandleFunc("POST "+registerPath, s.serveRegister)
+	for _, route := range []struct {
+		method, path string
+		serve        http.HandlerFunc
+	}{
+		{http.MethodGet, MetadataPath, s.serveResource},
+		{http.MethodGet, MetadataPath + "/{path...}", s.serveResource},
+		{http.MethodGet, serverMetadataPath, s.serveMetadata},
+		{http.MethodGet, serverMetadataPath + "/mcp", s.serveMetadata},
+		{http.MethodGet, authorizePath, s.serveAuthorize},
+		{http.MethodPost, tokenPath, s.serveToken},
+		{http.MethodPost, revokePath, s.serveRevoke},
+		{http.MethodPost, registerPath, s.serveRegister},
+	} {
+		mux.Handle(route.path, guard.Methods(route.serve, route.method))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusNotFound, map[string]string{"error": "not_found", "error_description": "nothing is here; " + serverMetadataPath + " says what is where"})
 	})

@@ -150,8 +150,8 @@ func (k *desk) serve(run func() error) {
 func (k *desk) routes() http.Handler {
 	mux := http.NewServeMux()
 	h := health(k.ready)
-	mux.Handle("GET /healthz", h)
-	mux.Handle("GET /readyz", h)
+	mux.Handle("/healthz", h)
+	mux.Handle("/readyz", h)
 	pages := k.d.auth.Pages()
 	mux.Handle("GET /login/", pages)
 	mux.Handle("GET /oauth/callback", pages)

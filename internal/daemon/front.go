@@ -87,8 +87,8 @@ func (f *front) routes() http.Handler {
 	authority := f.authority.Handler()
 	mux.Handle("/.well-known/", authority)
 	mux.Handle("/oauth/", authority)
-	mux.Handle("GET /healthz", f.health)
-	mux.Handle("GET /readyz", f.health)
+	mux.Handle("/healthz", f.health)
+	mux.Handle("/readyz", f.health)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeAnswer(w, http.StatusNotFound, map[string]string{"error": "nothing is here: the MCP endpoint is /mcp"})
 	})
@@ -171,7 +171,7 @@ func (f *front) challenge(w http.ResponseWriter, r *http.Request, err error) {
 
 // health serves /healthz (the process is alive) and /readyz (enabled Servers have settled).
 func health(ready func() (bool, string)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return guard.Methods(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" {
 			writeAnswer(w, http.StatusOK, map[string]string{"status": "alive"})
 			return
@@ -181,7 +181,7 @@ func health(ready func() (bool, string)) http.Handler {
 			return
 		}
 		writeAnswer(w, http.StatusOK, map[string]string{"status": "ready"})
-	})
+	}), http.MethodGet)
 }
 
 func writeAnswer(w http.ResponseWriter, status int, v any) {

@@ -98,6 +98,7 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	if c != nil && c.gone.Load() {
 		return // closed to make room as the request came in: its client was not heard, and may come again
 	}
+	protect(w.Header())
 	if no := g.check(r); no != nil {
 		g.refuse(w, r, no)
 		return
@@ -109,6 +110,26 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	out := &answer{ResponseWriter: w, conn: c}
 	defer g.recover(out, r)
 	next.ServeHTTP(out, r)
+}
+
+// The headers that each answer has, so that a browser neither shows it in a page of others, nor takes it for
+// another type, nor runs what is in it. A handler that answers a page of ours says itself what it may do.
+//
+//nolint:gochecknoglobals // constants; never appended to, for a slice of one has no room
+var (
+	noContent  = []string{"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}
+	noSniffing = []string{"nosniff"}
+	noFrames   = []string{"DENY"}
+	noReferrer = []string{"no-referrer"}
+	sameOrigin = []string{"same-origin"}
+)
+
+func protect(h http.Header) {
+	h["Content-Security-Policy"] = noContent
+	h["X-Content-Type-Options"] = noSniffing
+	h["X-Frame-Options"] = noFrames
+	h["Referrer-Policy"] = noReferrer
+	h["Cross-Origin-Resource-Policy"] = sameOrigin
 }
 
 // refusal is why a request is not let through.
@@ -293,6 +314,7 @@ func (a *answer) begin() bool {
 func noBody(w http.ResponseWriter, status int) {
 	h := w.Header()
 	clear(h)
+	protect(h)
 	h.Set("Connection", "close")
 	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "1")
@@ -313,10 +335,26 @@ func writeError(w http.ResponseWriter, status int, code, message string) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // Nobody is left to tell.
+}
+
+// Methods answers 405 (RFC 9110 §15.5.6) to every other method than those, for routes beside which a pattern for
+// everything else would answer that nothing is there. HEAD goes where GET goes.
+func Methods(next http.Handler, methods ...string) http.Handler {
+	if slices.Contains(methods, http.MethodGet) {
+		methods = append([]string{http.MethodHead}, methods...)
+	}
+	allow := strings.Join(methods, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", allow)
+			writeError(w, http.StatusMethodNotAllowed, "invalid", "method "+quote(r.Method)+" is not for this address; it takes "+allow)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // maxShown is how many bytes of a foreign value an error or a log line shows.

@@ -111,6 +111,47 @@ func TestGuard_AHeaderThatDecidesIsThereOnce(t *testing.T) {
 	}
 }
 
+func TestGuard_EveryAnswerIsKeptFromPagesOfOthers(t *testing.T) {
+	h := guarded(Config{}, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/panic" {
+			panic("a bug")
+		}
+		fine(w, r)
+	})
+	broken := request("GET", "localhost:45818")
+	broken.URL.Path = "/panic"
+	for name, r := range map[string]*http.Request{"refused": request("GET", "evil.example"), "let through": request("GET", "localhost:45818"), "a fault": broken} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		for header, want := range map[string]string{
+			"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin",
+		} {
+			if got := w.Header().Get(header); got != want {
+				t.Errorf("%s: %s is %q, want %q", name, header, got, want)
+			}
+		}
+		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("%s: the policy is %q", name, csp)
+		}
+		for header := range w.Header() {
+			if strings.HasPrefix(header, "Access-Control-") {
+				t.Errorf("%s: it has %s", name, header)
+			}
+		}
+	}
+}
+
+func TestMethods_OthersAreToldWhichThereAre(t *testing.T) {
+	h := Methods(http.HandlerFunc(fine), http.MethodGet)
+	for method, want := range map[string]int{"GET": 204, "HEAD": 204, "POST": 405, "OPTIONS": 405, "TRACE": 405} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
+		if w.Code != want || want == 405 && w.Header().Get("Allow") != "HEAD, GET" {
+			t.Errorf("%s: %d, Allow %q", method, w.Code, w.Header().Get("Allow"))
+		}
+	}
+}
+
 func TestGuard_NoClientSaysWhatOnlyMcpMuxSays(t *testing.T) {
 	var seen http.Header
 	h := guarded(Config{Keep: []string{"X-Mcpmux-Session"}}, func(_ http.ResponseWriter, r *http.Request) { seen = r.Header })
