@@ -73,7 +73,7 @@ var homes = map[string][]string{
 	"github.com/yosida95/uritemplate/v3":     {"internal/catalog"},
 	"golang.org/x/sys":                       {"internal/guard", "internal/backend", "internal/daemon"},
 	"golang.org/x/crypto":                    {"internal/secret"},
-	"golang.org/x/oauth2":                    {"internal/authclient"},
+	"golang.org/x/oauth2":                    {"internal/authclient", "e2e"},
 	"github.com/modelcontextprotocol/go-sdk": {"internal/authclient", "internal/mcptest", "e2e"},
 }
 
