@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
@@ -22,11 +24,16 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 			next.owned = append(next.owned, st.Servers[i].ID)
 		}
 	}
-	for _, k := range st.Keys {
-		next.keys[k.ID] = struct{}{}
+	now := time.Now()
+	for i := range st.Keys {
+		if k := &st.Keys[i]; k.ExpiresAt == nil || now.Before(*k.ExpiresAt) {
+			next.keys[k.ID] = struct{}{}
+		}
 	}
-	for _, a := range st.Authorizations {
-		next.keys[a.ID] = struct{}{}
+	for i := range st.Authorizations {
+		if a := &st.Authorizations[i]; now.Before(a.ExpiresAt) {
+			next.keys[a.ID] = struct{}{}
+		}
 	}
 	old := g.current.Swap(next)
 	for _, s := range g.sessions.all() {
