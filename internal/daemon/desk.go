@@ -157,7 +157,7 @@ func (k *desk) routes() http.Handler {
 	mux.Handle("GET /login/", pages)
 	mux.Handle("GET /oauth/callback", pages)
 	mux.Handle("GET "+authserver.StatePath, k.d.authority.StateHandler())
-	mux.Handle("/", k.admin.Dashboard(http.FileServerFS(web.Files)))
+	mux.Handle("/", k.admin.Dashboard(web.Handler()))
 	return mux
 }
 
