@@ -176,7 +176,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	if d.authority, err = d.newAuthority(ctx); err != nil {
 		return err
 	}
-	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, failed: guard.NewLimiter(failedRate, failedRate), changed: func(running bool) { d.desk.gatewayChanged(running) }}
+	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, audit: d.audit, failed: guard.NewLimiter(failedRate, failedRate), changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
 		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
