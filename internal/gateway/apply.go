@@ -20,11 +20,21 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 			next.owned = append(next.owned, st.Servers[i].ID)
 		}
 	}
+	// What belongs to a Client that was denied counts no more than what is gone: its next request is refused, so
+	// nothing may come to it either.
+	approved := make(map[mcpmux.ClientID]bool, len(st.Clients))
+	for _, c := range st.Clients {
+		approved[c.ID] = c.Approved
+	}
 	for _, k := range st.Keys {
-		next.keys[k.ID] = struct{}{}
+		if approved[k.Client] {
+			next.keys[k.ID] = struct{}{}
+		}
 	}
 	for _, a := range st.Authorizations {
-		next.keys[a.ID] = struct{}{}
+		if approved[a.Client] {
+			next.keys[a.ID] = struct{}{}
+		}
 	}
 	old := g.current.Swap(next)
 	for _, s := range g.sessions.all() {
