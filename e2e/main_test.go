@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	if mcptest.IsChild() {
 		os.Exit(mcptest.Main())
 	}
+	if tell := os.Getenv(openVar); tell != "" {
+		os.Exit(asBrowser(tell, os.Args[1:]))
+	}
 	flag.Parse()
 	// A daemon with its servers takes more than one core: more than two at once only make each other late.
 	_ = flag.Set("test.parallel", strconv.Itoa(min(2, runtime.GOMAXPROCS(0)))) // It is a flag of every test binary.
