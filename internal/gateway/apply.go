@@ -24,14 +24,20 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 			next.owned = append(next.owned, st.Servers[i].ID)
 		}
 	}
+	// What belongs to a Client that was denied counts no more than what is gone or has ended: its next request is
+	// refused, so nothing may come to it either.
+	approved := make(map[mcpmux.ClientID]bool, len(st.Clients))
+	for i := range st.Clients {
+		approved[st.Clients[i].ID] = st.Clients[i].Approved
+	}
 	now := time.Now()
 	for i := range st.Keys {
-		if k := &st.Keys[i]; k.ExpiresAt == nil || now.Before(*k.ExpiresAt) {
+		if k := &st.Keys[i]; approved[k.Client] && (k.ExpiresAt == nil || now.Before(*k.ExpiresAt)) {
 			next.keys[k.ID] = struct{}{}
 		}
 	}
 	for i := range st.Authorizations {
-		if a := &st.Authorizations[i]; now.Before(a.ExpiresAt) {
+		if a := &st.Authorizations[i]; approved[a.Client] && now.Before(a.ExpiresAt) {
 			next.keys[a.ID] = struct{}{}
 		}
 	}
