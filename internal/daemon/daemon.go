@@ -367,10 +367,8 @@ func (d *daemon) keepHouse(ctx context.Context) {
 }
 
 func (d *daemon) flushSeen(ctx context.Context) {
-	if seen := d.seen.Flush(); len(seen) > 0 {
-		if err := d.store.TouchClients(ctx, seen); err != nil {
-			d.log.Warn("last-seen times were not written", "err", err)
-		}
+	if err := d.store.SaveUses(ctx, d.seen.Flush()); err != nil {
+		d.log.Warn("last-seen times were not written", "err", err)
 	}
 }
 

@@ -146,6 +146,9 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	}
 	// The server reads no more than Content-Length announces, so only a body of unknown length is counted.
 	if r.ContentLength < 0 {
+		// net/http hides it where a length was announced as well. Whoever stands before us may have gone by that, so
+		// that what it takes for a body we would take for a request: nothing is read behind it (RFC 9112 §6.1).
+		w.Header().Set("Connection", "close")
 		r.Body = http.MaxBytesReader(w, r.Body, g.maxBody)
 	}
 	out := &answer{ResponseWriter: w, conn: c}
