@@ -163,3 +163,8 @@ const github = `{"alias":"github","definition":{"transport":"stdio","command":"n
 type nobodyWaits struct{ Requests }
 
 func (nobodyWaits) Open() []api.Request { return nil }
+
+func (nobodyWaits) Request(string) (api.Request, error) {
+	return api.Request{}, mcpmux.Errorf(mcpmux.CodeNotFound, "nobody waits")
+}
+func (nobodyWaits) Bound(*http.Request, string) bool { return true }
