@@ -38,6 +38,26 @@ func (c *Client) DashboardTicket(ctx context.Context) (api.Ticket, error) {
 	return post[api.Ticket](ctx, c, "", nil, "dashboard", "ticket")
 }
 
+// ApprovePairing logs in the page of the dashboard that shows the code.
+func (c *Client) ApprovePairing(ctx context.Context, code string) (api.Paired, error) {
+	return post[api.Paired](ctx, c, "", api.PairingCode{Code: code}, "dashboard", "pair")
+}
+
+// Sessions lists the browsers that are logged in to the dashboard.
+func (c *Client) Sessions(ctx context.Context) ([]api.DashboardSession, error) {
+	return get[[]api.DashboardSession](ctx, c, nil, "sessions")
+}
+
+// EndSessions logs every browser out.
+func (c *Client) EndSessions(ctx context.Context) ([]api.DashboardSession, error) {
+	return remove[[]api.DashboardSession](ctx, c, "", nil, "sessions")
+}
+
+// EndSession logs one browser out.
+func (c *Client) EndSession(ctx context.Context, id string) (api.DashboardSession, error) {
+	return remove[api.DashboardSession](ctx, c, "", nil, "sessions", id)
+}
+
 // Spaces lists the Spaces.
 func (c *Client) Spaces(ctx context.Context) ([]api.Space, error) {
 	return get[[]api.Space](ctx, c, nil, "spaces")
