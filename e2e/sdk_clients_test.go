@@ -175,6 +175,12 @@ func runNode(t *testing.T, c sdkClient, url, key, without string) []sdkStep {
 
 func runPython(t *testing.T, c sdkClient, url, key, without string) []sdkStep {
 	t.Helper()
+	return runProgram(t, python(t), "fixtures/clients/py.py", url, key, c.mode, "be", without)
+}
+
+// python is that of the fixtures.
+func python(t *testing.T) string {
+	t.Helper()
 	python := "fixtures/.venv/bin/python"
 	if runtime.GOOS == "windows" {
 		python = "fixtures/.venv/Scripts/python.exe"
@@ -182,7 +188,7 @@ func runPython(t *testing.T, c sdkClient, url, key, without string) []sdkStep {
 	if _, err := os.Stat(python); err != nil {
 		t.Fatalf("%v: run `make setup`", err)
 	}
-	return runProgram(t, python, "fixtures/clients/py.py", url, key, c.mode, "be", without)
+	return python
 }
 
 // runProgram runs a client program and reads its steps.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/guard"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/store"
 )
@@ -46,18 +47,42 @@ type Logins interface {
 	Logout(ctx context.Context, id mcpmux.ServerID) (int64, error)
 }
 
+// Requests are the applications that wait to be let in. Its errors are for people.
+type Requests interface {
+	// Open are those that wait, oldest first.
+	Open() []api.Request
+	// Request is one of them, or one that was decided a short while ago.
+	Request(id string) (api.Request, error)
+	// Client is the Client that an application is already, "" where it is none.
+	Client(id string) mcpmux.ClientID
+	RequestBrowser
+	Approve(ctx context.Context, id string, n store.NewClient, until *time.Time, by string) (mcpmux.ClientID, error)
+	Deny(id, by string) error
+}
+
+// RequestBrowser is the browser that a request began in, and that alone learns its end.
+type RequestBrowser interface {
+	// Bound says whether r comes from it.
+	Bound(r *http.Request, id string) bool
+	// Location is where it goes once the request is decided.
+	Location(id string) string
+}
+
 // Config is what an Admin needs. Log, Wait and Now may be nil.
 type Config struct {
-	Store   *store.Store
-	Servers Servers
-	Gateway Gateway
-	Logins  Logins
-	Secrets Secrets
+	Store    *store.Store
+	Servers  Servers
+	Gateway  Gateway
+	Logins   Logins
+	Requests Requests
+	Secrets  Secrets
 	// Wait returns once the revision is applied to everything that runs.
 	Wait func(ctx context.Context, revision int64) error
 	// NewKey makes an access key: the key itself, and what is kept of it.
 	NewKey  func() (key, hint string, hash [32]byte)
 	Process func() api.Process
+	// Audit keeps the record of a decision; nil keeps none.
+	Audit func(mcpmux.Activity)
 	// Hide takes secrets out of a text; nil takes out nothing.
 	Hide func(string) string
 	Log  *slog.Logger
@@ -72,6 +97,8 @@ type Admin struct {
 	mux    *http.ServeMux
 	logins *logins
 	events *events
+	// Limits by the machine that asks.
+	pairings, failures *guard.Limiter
 	// elicitations are those that wait for an answer.
 	elicitations elicitations
 
@@ -85,8 +112,8 @@ type Admin struct {
 
 // New makes an Admin.
 func New(cfg Config) (*Admin, error) {
-	if cfg.Store == nil || cfg.Servers == nil || cfg.Gateway == nil || cfg.Logins == nil || cfg.Secrets == nil || cfg.NewKey == nil || cfg.Process == nil {
-		return nil, errors.New("admin: Store, Servers, Gateway, Logins, Secrets, NewKey and Process are required")
+	if cfg.Store == nil || cfg.Servers == nil || cfg.Gateway == nil || cfg.Logins == nil || cfg.Requests == nil || cfg.Secrets == nil || cfg.NewKey == nil || cfg.Process == nil {
+		return nil, errors.New("admin: Store, Servers, Gateway, Logins, Requests, Secrets, NewKey and Process are required")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -100,14 +127,24 @@ func New(cfg Config) (*Admin, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	a := &Admin{cfg: cfg, log: cfg.Log, events: newEvents(), logins: newLogins(cfg.Store.Install(), cfg.Now)}
+	if cfg.Audit == nil {
+		cfg.Audit = func(mcpmux.Activity) {}
+	}
+	a := &Admin{
+		cfg: cfg, log: cfg.Log, events: newEvents(), logins: newLogins(cfg.Store.Install(), cfg.Now),
+		pairings: guard.NewLimiter(pairingsPerMinute, pairingsPerMinute).Clock(cfg.Now),
+		failures: guard.NewLimiter(failuresPerMinute, failuresPerMinute).Clock(cfg.Now),
+	}
 	a.routes = table()
 	a.mux = a.serveMux()
 	return a, nil
 }
 
 // Close ends every event stream, and lets no new one begin. What else the API does goes on.
-func (a *Admin) Close() { a.events.close() }
+func (a *Admin) Close() {
+	a.events.close()
+	a.logins.close()
+}
 
 // Socket serves the API to whoever can open the control socket.
 func (a *Admin) Socket() http.Handler {

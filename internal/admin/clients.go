@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
@@ -22,7 +24,12 @@ func (a *Admin) client(r *http.Request) (*mcpmux.State, mcpmux.Client, error) {
 }
 
 func clientResource(st *mcpmux.State, c mcpmux.Client) api.Client {
-	out := api.Client{Client: c, Grants: []api.Grant{}, Keys: keysOf(st, c.ID)}
+	out := api.Client{Client: c, Grants: []api.Grant{}, Keys: keysOf(st, c.ID), Authorizations: []mcpmux.Authorization{}}
+	for _, l := range st.Authorizations {
+		if l.Client == c.ID {
+			out.Authorizations = append(out.Authorizations, l)
+		}
+	}
 	if id, _, err := catalog.SpaceOf(c, st); err == nil {
 		out.SpaceName = spaceName(st, id)
 	}
@@ -66,15 +73,25 @@ func (a *Admin) listClients(r *http.Request) ([]api.Client, error) {
 	for _, c := range st.Clients {
 		out = append(out, clientResource(st, c))
 	}
-	return out, nil
+	return withRequests(out, a.openRequests(st, r)), nil
 }
 
 func (a *Admin) showClient(r *http.Request) (api.Client, error) {
 	st, c, err := a.client(r)
-	if err != nil {
+	if st == nil {
 		return api.Client{}, err
 	}
-	return clientResource(st, c), nil
+	name := r.PathValue("name")
+	var known []api.Client
+	if err == nil {
+		known, name = []api.Client{clientResource(st, c)}, c.Name
+	}
+	for _, found := range withRequests(known, a.openRequests(st, r)) {
+		if strings.EqualFold(found.Name, name) {
+			return found, nil
+		}
+	}
+	return api.Client{}, err
 }
 
 // createClient makes a Client that is approved, since its maker is the user, and its first access key.
@@ -97,7 +114,7 @@ func (a *Admin) createClient(r *http.Request, body api.NewClient) (api.CreatedCl
 		return api.CreatedClient{}, err
 	}
 	key, hint, hash := a.cfg.NewKey()
-	_, rev, err := a.cfg.Store.CreateKey(ctx, c.ID, hash, hint, expires)
+	_, rev, err := a.cfg.Store.CreateKey(ctx, c.ID, store.NewKey{Hash: hash, Hint: hint, ExpiresAt: expires})
 	if err != nil {
 		// Without its key the Client is of no use, and its name would be taken.
 		_, _ = a.cfg.Store.DeleteClient(context.WithoutCancel(ctx), c.ID) // the first error is the one to tell
@@ -176,18 +193,6 @@ func (a *Admin) setMode(r *http.Request, body api.ClientMode) (api.Client, error
 	return a.clientAfter(r, c.ID, rev, err)
 }
 
-// approve makes the handler of approve or deny.
-func approve(yes bool) func(*Admin, *http.Request) (api.Client, error) {
-	return func(a *Admin, r *http.Request) (api.Client, error) {
-		_, c, err := a.client(r)
-		if err != nil {
-			return api.Client{}, err
-		}
-		rev, err := a.cfg.Store.SetClientApproved(r.Context(), c.ID, yes)
-		return a.clientAfter(r, c.ID, rev, err)
-	}
-}
-
 func (a *Admin) answerSwitch(r *http.Request, body api.SwitchAnswer) (api.Client, error) {
 	_, c, err := a.client(r)
 	if err != nil {
@@ -235,7 +240,7 @@ func (a *Admin) createKey(r *http.Request, body api.NewKey) (api.CreatedKey, err
 		return api.CreatedKey{}, err
 	}
 	key, hint, hash := a.cfg.NewKey()
-	made, rev, err := a.cfg.Store.CreateKey(r.Context(), c.ID, hash, hint, expires)
+	made, rev, err := a.cfg.Store.CreateKey(r.Context(), c.ID, store.NewKey{Hash: hash, Hint: hint, Label: strings.TrimSpace(body.Label), ExpiresAt: expires})
 	_, err = a.settled(r.Context(), rev, err)
 	return api.CreatedKey{AccessKey: made, Secret: key}, err
 }
@@ -256,7 +261,7 @@ func (a *Admin) revokeKey(r *http.Request) (mcpmux.AccessKey, error) {
 
 // rotateKey makes a key in place of another. The new one lives as long as the old one was to, if nothing else
 // is said: rotation is no way to a key that does not expire.
-func (a *Admin) rotateKey(r *http.Request, body api.NewKey) (api.CreatedKey, error) {
+func (a *Admin) rotateKey(r *http.Request, body api.RotatedKey) (api.CreatedKey, error) {
 	st, c, err := a.client(r)
 	if err != nil {
 		return api.CreatedKey{}, err
@@ -269,14 +274,23 @@ func (a *Admin) rotateKey(r *http.Request, body api.NewKey) (api.CreatedKey, err
 		life := mcpmux.Duration(old.ExpiresAt.Sub(old.CreatedAt))
 		body.ExpiresIn = &life
 	}
-	made, err := a.createKey(r, body)
+	expires, err := a.expiry(body.ExpiresIn)
 	if err != nil {
-		return made, err
+		return api.CreatedKey{}, err
 	}
-	rev, err := a.cfg.Store.RevokeKey(r.Context(), old.ID)
-	if mcpmux.CodeOf(err) == mcpmux.CodeNotFound && err != nil {
-		err = nil // somebody else revoked it meanwhile, which is what was asked for
+	var grace time.Duration
+	if body.Grace != nil {
+		grace = time.Duration(*body.Grace)
 	}
+	if grace < 0 || grace > maxGrace {
+		return api.CreatedKey{}, mcpmux.Errorf(mcpmux.CodeInvalid, "\"grace\" is from 0s to %s", maxGrace)
+	}
+	key, hint, hash := a.cfg.NewKey()
+	n := store.NewKey{Hash: hash, Hint: hint, Label: cmp.Or(strings.TrimSpace(body.Label), old.Label), ExpiresAt: expires}
+	made, rev, err := a.cfg.Store.RotateKey(r.Context(), old.ID, n, grace)
 	_, err = a.settled(r.Context(), rev, err)
-	return made, err
+	return api.CreatedKey{AccessKey: made, Secret: key}, err
 }
+
+// maxGrace bounds for how long a key may be used that was rotated.
+const maxGrace = 30 * 24 * time.Hour

@@ -21,7 +21,7 @@ func table() []route {
 		get("/version", "The version of the daemon.", (*Admin).version),
 		get("/openapi.json", "This document.", (*Admin).openAPI),
 		streams("/events", "What happens, as it happens.", nil, (*Admin).streamEvents,
-			"ready (the newest revision; missed: Changes since Last-Event-ID are no longer kept, so read everything anew), change (a Change, with its revision as id), server (the state of a Server), gateway (running or not), question (the open questions), elicitation (the open elicitations)"),
+			"ready (the newest revision; missed: Changes since Last-Event-ID are no longer kept, so read everything anew), change (a Change, with its revision as id), server (the state of a Server), gateway (running or not), question (the open questions), request (the applications that wait to be let in), elicitation (the open elicitations)"),
 		post("/gateway/start", "Start the gateway; started already, it stays as it is.", (*Admin).startGateway),
 		post("/gateway/stop", "Stop the gateway and every server.", (*Admin).stopGateway),
 		post("/gateway/restart", "Stop and start the gateway.", (*Admin).restartGateway),
@@ -67,8 +67,9 @@ func table() []route {
 		get("/clients/{name}", "One client.", (*Admin).showClient),
 		row(del, "/clients/{name}", "Remove a client with its keys and grants.", (*Admin).deleteClient),
 		send(put, "/clients/{name}/mode", "Choose how a client's Space is chosen.", (*Admin).setMode),
-		post("/clients/{name}/approve", "Let a client in.", approve(true)),
-		post("/clients/{name}/deny", "Let a client in no longer.", approve(false)),
+		offer(create, "/clients/{name}/approve", "Let a client in: approve the request that it waits for, named by its name, id or code, or take a denial back.", (*Admin).approveClient),
+		post("/clients/{name}/deny", "Deny the request that a client waits for, or let a client in no longer.", (*Admin).denyClient),
+		row(del, "/clients/{name}/authorizations", "Log a client out: its tokens end, and it has to ask again.", (*Admin).logoutClient),
 		send(create, "/clients/{name}/grants", "Let a client use a FeatureSet.", changeGrant((*store.Store).AddGrant)),
 		send(del, "/clients/{name}/grants", "Take a FeatureSet from a client.", changeGrant((*store.Store).RemoveGrant)),
 		get("/clients/{name}/keys", "A client's access keys.", (*Admin).listKeys),
@@ -77,6 +78,11 @@ func table() []route {
 		offer(create, "/clients/{name}/keys/{id}/rotate", "Make an access key in place of another.", (*Admin).rotateKey),
 		send(create, "/clients/{name}/switch", "Answer whether a client moves to the active Space.", (*Admin).answerSwitch),
 		get("/clients/{name}/tools", "The tools that a client sees.", (*Admin).clientTools),
+
+		get("/requests", "The applications that wait to be let in.", (*Admin).listRequests),
+		get("/requests/{id}", "One of them, for the browser that it came from or the command line.", (*Admin).showRequest),
+		offer(create, "/requests/{id}/approve", "Let an application in.", (*Admin).approveRequest),
+		post("/requests/{id}/deny", "Do not let an application in.", (*Admin).denyRequest),
 
 		get("/elicitations", "The questions of servers that wait for an answer.", (*Admin).listElicitations),
 		send(create, "/elicitations/{id}", "Answer a question of a server.", (*Admin).answerElicitation),
@@ -88,8 +94,13 @@ func table() []route {
 		send(put, "/settings/{key}", "Change a setting.", (*Admin).setSetting),
 		streams("/audit", "The record of requests.", reflect.TypeFor[[]api.Activity](), (*Admin).audit, "activity (one record)",
 			param{"after", "integer", "Only records after the one with this id; absent, the newest."},
-			param{"limit", "integer", "How many records; absent, 100."}, followed),
-		post("/dashboard/ticket", "An address of the dashboard that logs its browser in, once.", (*Admin).ticket),
+			param{"limit", "integer", "How many records; absent, 100."},
+			param{"decisions", "boolean", "1 leaves out what is no decision about who may do what."}, followed),
+		post("/dashboard/ticket", "An address of the dashboard that logs its browser in, once; on the control socket only.", (*Admin).ticket),
+		send(create, "/dashboard/pair", "Log the page in that shows a code; on the control socket only.", (*Admin).approvePairing),
+		get("/sessions", "The browsers that are logged in to the dashboard.", (*Admin).listSessions),
+		row(del, "/sessions", "Log every browser out.", (*Admin).endSessions),
+		row(del, "/sessions/{id}", "Log one browser out.", (*Admin).endSession),
 	}
 }
 
@@ -100,5 +111,8 @@ func streams(path, doc string, answer reflect.Type, serve func(*Admin, http.Resp
 
 // openAPI is the document as JSON.
 func (a *Admin) openAPI(*http.Request) (json.RawMessage, error) {
-	return json.Marshal(document(a.routes, a.cfg.Process().Version))
+	return Document(a.cfg.Process().Version)
 }
+
+// Document is the OpenAPI document of the API.
+func Document(version string) ([]byte, error) { return json.Marshal(document(table(), version)) }

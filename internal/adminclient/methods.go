@@ -38,6 +38,26 @@ func (c *Client) DashboardTicket(ctx context.Context) (api.Ticket, error) {
 	return post[api.Ticket](ctx, c, "", nil, "dashboard", "ticket")
 }
 
+// ApprovePairing logs in the page of the dashboard that shows the code.
+func (c *Client) ApprovePairing(ctx context.Context, code string) (api.Paired, error) {
+	return post[api.Paired](ctx, c, "", api.PairingCode{Code: code}, "dashboard", "pair")
+}
+
+// Sessions lists the browsers that are logged in to the dashboard.
+func (c *Client) Sessions(ctx context.Context) ([]api.DashboardSession, error) {
+	return get[[]api.DashboardSession](ctx, c, nil, "sessions")
+}
+
+// EndSessions logs every browser out.
+func (c *Client) EndSessions(ctx context.Context) ([]api.DashboardSession, error) {
+	return remove[[]api.DashboardSession](ctx, c, "", nil, "sessions")
+}
+
+// EndSession logs one browser out.
+func (c *Client) EndSession(ctx context.Context, id string) (api.DashboardSession, error) {
+	return remove[api.DashboardSession](ctx, c, "", nil, "sessions", id)
+}
+
 // Spaces lists the Spaces.
 func (c *Client) Spaces(ctx context.Context) ([]api.Space, error) {
 	return get[[]api.Space](ctx, c, nil, "spaces")
@@ -188,13 +208,25 @@ func (c *Client) SetClientMode(ctx context.Context, name string, mode mcpmux.Mod
 	return fetch[api.Client](ctx, c, request{method: http.MethodPut, path: []string{"clients", name, "mode"}, body: api.ClientMode{Mode: mode, Space: space}})
 }
 
-// ApproveClient allows a Client to call the gateway, or forbids it.
-func (c *Client) ApproveClient(ctx context.Context, name string, approved bool) (api.Client, error) {
-	verb := "deny"
-	if approved {
-		verb = "approve"
-	}
-	return post[api.Client](ctx, c, "", nil, "clients", name, verb)
+// ApproveClient lets a Client in: what it waits for, named by its name or the code of its page, is approved; where it
+// waits for nothing a denial is taken back.
+func (c *Client) ApproveClient(ctx context.Context, name string, d api.Decision) (api.Client, error) {
+	return post[api.Client](ctx, c, "", d, "clients", name, "approve")
+}
+
+// DenyClient denies what a Client waits for, or lets it in no longer.
+func (c *Client) DenyClient(ctx context.Context, name string) (api.Client, error) {
+	return post[api.Client](ctx, c, "", nil, "clients", name, "deny")
+}
+
+// LogoutClient ends a Client's logins; it has to ask again.
+func (c *Client) LogoutClient(ctx context.Context, name string) (api.Client, error) {
+	return remove[api.Client](ctx, c, "", nil, "clients", name, "authorizations")
+}
+
+// Requests lists the applications that wait to be let in.
+func (c *Client) Requests(ctx context.Context) ([]api.Request, error) {
+	return get[[]api.Request](ctx, c, nil, "requests")
 }
 
 // Grant lets a Client use a FeatureSet of a Space.
@@ -212,9 +244,9 @@ func (c *Client) Keys(ctx context.Context, name string) ([]mcpmux.AccessKey, err
 	return get[[]mcpmux.AccessKey](ctx, c, nil, "clients", name, "keys")
 }
 
-// CreateKey makes an access key; a nil life is one without end.
-func (c *Client) CreateKey(ctx context.Context, name string, life *mcpmux.Duration) (api.CreatedKey, error) {
-	return post[api.CreatedKey](ctx, c, "", api.NewKey{ExpiresIn: life}, "clients", name, "keys")
+// CreateKey makes an access key.
+func (c *Client) CreateKey(ctx context.Context, name string, n api.NewKey) (api.CreatedKey, error) {
+	return post[api.CreatedKey](ctx, c, "", n, "clients", name, "keys")
 }
 
 // RevokeKey revokes an access key.
@@ -222,9 +254,9 @@ func (c *Client) RevokeKey(ctx context.Context, name string, key mcpmux.KeyID) (
 	return remove[mcpmux.AccessKey](ctx, c, "", nil, "clients", name, "keys", string(key))
 }
 
-// RotateKey makes an access key in place of another, which is revoked.
-func (c *Client) RotateKey(ctx context.Context, name string, key mcpmux.KeyID, life *mcpmux.Duration) (api.CreatedKey, error) {
-	return post[api.CreatedKey](ctx, c, "", api.NewKey{ExpiresIn: life}, "clients", name, "keys", string(key), "rotate")
+// RotateKey makes an access key in place of another.
+func (c *Client) RotateKey(ctx context.Context, name string, key mcpmux.KeyID, n api.RotatedKey) (api.CreatedKey, error) {
+	return post[api.CreatedKey](ctx, c, "", n, "clients", name, "keys", string(key), "rotate")
 }
 
 // AnswerSwitch says whether a Client in mode ask moves to the Space that became active.
@@ -288,19 +320,23 @@ func (c *Client) SetSetting(ctx context.Context, key, value string) (api.Setting
 	return fetch[api.Setting](ctx, c, request{method: http.MethodPut, path: []string{"settings", key}, body: api.SettingValue{Value: value}})
 }
 
-// Audit is up to limit entries of the audit log after the one with the id after; 0 asks for the last ones.
-func (c *Client) Audit(ctx context.Context, after int64, limit int) ([]api.Activity, error) {
-	return get[[]api.Activity](ctx, c, auditQuery(after, limit, ""), "audit")
+// Audit is up to limit entries of the audit log after the one with the id after; 0 asks for the last ones. Decisions
+// leaves out what is none (mcpmux.Activity.Decision).
+func (c *Client) Audit(ctx context.Context, after int64, limit int, decisions bool) ([]api.Activity, error) {
+	return get[[]api.Activity](ctx, c, auditQuery(after, limit, "", decisions), "audit")
 }
 
 // FollowAudit hands each the last limit entries of the audit log and every new one, until ctx is cancelled or
 // each fails.
-func (c *Client) FollowAudit(ctx context.Context, limit int, each func(api.Activity) error) error {
-	return follow(ctx, c, request{method: http.MethodGet, path: []string{"audit"}, query: auditQuery(0, limit, "1")}, each)
+func (c *Client) FollowAudit(ctx context.Context, limit int, decisions bool, each func(api.Activity) error) error {
+	return follow(ctx, c, request{method: http.MethodGet, path: []string{"audit"}, query: auditQuery(0, limit, "1", decisions)}, each)
 }
 
-func auditQuery(after int64, limit int, follow string) map[string]string {
+func auditQuery(after int64, limit int, follow string, decisions bool) map[string]string {
 	q := map[string]string{"limit": strconv.Itoa(limit), "follow": follow}
+	if decisions {
+		q["decisions"] = "1"
+	}
 	if after > 0 {
 		q["after"] = strconv.FormatInt(after, 10)
 	}

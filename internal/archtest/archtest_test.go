@@ -37,17 +37,19 @@ var arrows = map[string][]string{
 	"internal/pool":        {"internal/mcpmux", "internal/backend"},
 	"internal/supervisor":  {"internal/mcpmux", "internal/secret", "internal/backend", "internal/pool", "internal/wire"}, // secret: what takes values out of texts
 	"internal/gateway":     {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/catalog", "internal/backend", "internal/pool"},
-	"internal/authserver":  {"internal/mcpmux"},
+	"internal/authserver":  {"internal/mcpmux", "internal/guard", "internal/page", "internal/store"}, // guard: rate limits; store: as authclient
 	"internal/authclient":  {"internal/mcpmux", "internal/secret", "internal/store"},
 	"internal/guard":       {"internal/mcpmux"},
+	"internal/page":        {},
 	"internal/demo":        {"internal/wire", "internal/protocol"},
-	"internal/admin":       {"internal/mcpmux", "internal/secret", "internal/store", "internal/catalog", "internal/admin/api"},
+	"internal/admin":       {"internal/mcpmux", "internal/guard", "internal/secret", "internal/store", "internal/catalog", "internal/admin/api"},
 	"internal/admin/api":   {"internal/mcpmux"},
 	"internal/adminclient": {"internal/mcpmux", "internal/admin/api"},
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},
 	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "internal/oauthtest", "internal/keyringtest", "cmd/mcpmux", "e2e", "bench"},
 	"internal/archtest":    {},
-	"web":                  {}, // the dashboard's page
+	"internal/tools/tsgen": {"internal/admin"}, // writes the API's types for the dashboard
+	"web":                  {},                 // the dashboard's page
 	"internal/keyringtest": {},
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
 	"internal/oauthtest":   {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/mcptest"},
@@ -71,7 +73,7 @@ var homes = map[string][]string{
 	"github.com/yosida95/uritemplate/v3":     {"internal/catalog"},
 	"golang.org/x/sys":                       {"internal/guard", "internal/backend", "internal/daemon"},
 	"golang.org/x/crypto":                    {"internal/secret"},
-	"golang.org/x/oauth2":                    {"internal/authclient"},
+	"golang.org/x/oauth2":                    {"internal/authclient", "e2e"},
 	"github.com/modelcontextprotocol/go-sdk": {"internal/authclient", "internal/mcptest", "e2e"},
 }
 

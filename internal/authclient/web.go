@@ -77,11 +77,21 @@ type web struct {
 
 // newWeb looks the user's address up to find its zone.
 func newWeb(server *url.URL, names resolver) (*web, error) {
+	w := webOfPublic(names)
+	var err error
+	if w.zone, err = w.zoneOfServer(server); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// webOfPublic leads to the public zone alone.
+func webOfPublic(names resolver) *web {
 	if names == nil {
 		names = net.DefaultResolver
 	}
 	w := &web{
-		names: names, dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, proxy: http.ProxyFromEnvironment,
+		zone: public, names: names, dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, proxy: http.ProxyFromEnvironment,
 		tls: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	w.direct, w.proxied = w.transport(), w.transport()
@@ -90,11 +100,7 @@ func newWeb(server *url.URL, names resolver) (*web, error) {
 	w.proxied.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		return w.dial(ctx, network, address)
 	}
-	var err error
-	if w.zone, err = w.zoneOfServer(server); err != nil {
-		return nil, err
-	}
-	return w, nil
+	return w
 }
 
 // transport keeps no connection: each request dials, and each dial checks.

@@ -2,11 +2,8 @@ package authserver
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"sync"
@@ -54,22 +51,22 @@ func TestVerify_HeaderForms(t *testing.T) {
 	v := NewVerifier(start)
 	v.Apply(oneClient(hash, true, nil))
 	for header, want := range map[string]error{
-		"Bearer " + key:             nil,
-		"bearer " + key:             nil,
-		"BEARER " + key:             nil,
-		"":                          ErrNoCredential,
-		"Basic dXNlcjpwYXNz":        ErrNoCredential,
-		key:                         ErrNoCredential,
-		" Bearer " + key:            ErrNoCredential,
-		"Bearer\t" + key:            ErrNoCredential,
-		"Bearer":                    ErrInvalid,
-		"Bearer ":                   ErrInvalid,
-		"Bearer  " + key:            ErrInvalid,
-		"Bearer " + key + " ":       ErrInvalid,
-		"Bearer " + key + "," + key: ErrInvalid,
-		"Bearer " + key[:keyLen-1]:  ErrInvalid,
-		"Bearer " + key + "a":       ErrInvalid,
-		"Bearer " + other:           ErrInvalid,
+		"Bearer " + key:              nil,
+		"bearer " + key:              nil,
+		"BEARER " + key:              nil,
+		"":                           ErrNoCredential,
+		"Basic dXNlcjpwYXNz":         ErrNoCredential,
+		key:                          ErrNoCredential,
+		" Bearer " + key:             ErrNoCredential,
+		"Bearer\t" + key:             ErrNoCredential,
+		"Bearer":                     ErrInvalid,
+		"Bearer ":                    ErrInvalid,
+		"Bearer  " + key:             ErrInvalid,
+		"Bearer " + key + " ":        ErrInvalid,
+		"Bearer " + key + "," + key:  ErrInvalid,
+		"Bearer " + key[:len(key)-1]: ErrInvalid,
+		"Bearer " + key + "a":        ErrInvalid,
+		"Bearer " + other:            ErrInvalid,
 	} {
 		who, err := v.Verify(header)
 		if !errors.Is(err, want) {
@@ -148,13 +145,13 @@ func TestVerify_DoesNotAllocate(t *testing.T) {
 	v.Apply(oneClient(hash, true, nil))
 	header := "Bearer " + key
 	l := NewLastSeen(time.Now)
-	l.Seen("c1")
+	l.Seen("c1", "k1")
 	if n := testing.AllocsPerRun(100, func() {
 		who, err := v.Verify(header)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.Seen(who.Client)
+		l.Seen(who.Client, who.Key)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -185,7 +182,7 @@ func TestVerify_WhileStatesAreApplied(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				l.Seen(who.Client)
+				l.Seen(who.Client, who.Key)
 			}
 		})
 	}
@@ -199,58 +196,25 @@ func TestVerify_WhileStatesAreApplied(t *testing.T) {
 func TestLastSeen_TellsEachSightingOnce(t *testing.T) {
 	now := start()
 	l := NewLastSeen(func() time.Time { return now })
-	l.Seen("a")
+	l.Seen("a", "k1")
+	first := now
 	now = now.Add(time.Minute)
-	l.Seen("a")
-	l.Seen("b")
-	want := map[mcpmux.ClientID]time.Time{"a": now, "b": now}
-	if got := l.Flush(); !maps.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	l.Seen("a", "k2")
+	l.Seen("b", "k3")
+	got := l.Flush()
+	if want := map[mcpmux.ClientID]time.Time{"a": now, "b": now}; !maps.Equal(got.Clients, want) {
+		t.Errorf("clients: got %v, want %v", got.Clients, want)
 	}
-	if got := l.Flush(); len(got) != 0 {
+	if want := map[mcpmux.KeyID]time.Time{"k1": first, "k2": now, "k3": now}; !maps.Equal(got.Keys, want) {
+		t.Errorf("keys: got %v, want %v", got.Keys, want)
+	}
+	if got := l.Flush(); len(got.Clients)+len(got.Keys) != 0 {
 		t.Errorf("told again: %v", got)
 	}
 	now = now.Add(time.Minute)
-	l.Seen("b")
-	if got := l.Flush(); !maps.Equal(got, map[mcpmux.ClientID]time.Time{"b": now}) {
+	l.Seen("b", "k3")
+	if got := l.Flush(); !maps.Equal(got.Clients, map[mcpmux.ClientID]time.Time{"b": now}) {
 		t.Errorf("got %v", got)
-	}
-}
-
-func TestMetadata_SaysWhichResourceAndHow(t *testing.T) {
-	h := Metadata(func() string { return "http://localhost:45818/mcp" })
-	for _, path := range []string{MetadataPath, MetadataPath + "/mcp"} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		var doc map[string]any
-		if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
-			t.Fatal(err)
-		}
-		if doc["resource"] != "http://localhost:45818/mcp" || w.Header().Get("Content-Type") != "application/json" {
-			t.Errorf("%s: %v", path, doc)
-		}
-		if _, ok := doc["authorization_servers"]; ok {
-			t.Error("it names an authorization server, and there is none")
-		}
-		if m, ok := doc["bearer_methods_supported"].([]any); !ok || len(m) != 1 || m[0] != "header" {
-			t.Errorf("bearer methods %v", doc["bearer_methods_supported"])
-		}
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, MetadataPath, nil))
-	if w.Code != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %d", w.Code)
-	}
-}
-
-func TestChallenge_PointsToTheMetadata(t *testing.T) {
-	const where = `Bearer resource_metadata="http://localhost:45818/.well-known/oauth-protected-resource/mcp"`
-	for invalid, want := range map[bool]string{false: where, true: where + `, error="invalid_token"`} {
-		w := httptest.NewRecorder()
-		Challenge(w, "http://localhost:45818/mcp", invalid)
-		if got := w.Header().Get("WWW-Authenticate"); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
 	}
 }
 
@@ -263,7 +227,7 @@ func FuzzVerify_OnlyTheKeyPasses(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header string) {
 		who, err := v.Verify(header)
-		passes := len(header) == len("Bearer ")+keyLen && strings.EqualFold(header[:7], "Bearer ") && header[7:] == key
+		passes := len(header) == len("Bearer ")+len(key) && strings.EqualFold(header[:7], "Bearer ") && header[7:] == key
 		if passes != (err == nil) || (err == nil) != (who.Client == "c1") {
 			t.Errorf("%q: %+v, %v", header, who, err)
 		}

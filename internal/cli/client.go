@@ -19,8 +19,9 @@ func (a *app) clientCommand() *cobra.Command {
 		a.ask("show NAME", "show a client with its Space, grants and keys", takes("NAME"), a.clientShow),
 		a.clientCreateCommand(),
 		a.ask("remove NAME", "remove a client; its keys stop working at once", takes("NAME"), a.clientRemove),
-		a.ask("approve NAME", "allow a client to call the gateway", takes("NAME"), a.clientApprove),
-		a.ask("deny NAME", "forbid a client to call the gateway", takes("NAME"), a.clientDeny),
+		a.clientApproveCommand(),
+		a.ask("deny NAME", "deny what an application waits for (NAME is its name, or the code that its page shows), or let a client in no longer", takes("NAME"), a.clientDeny),
+		a.ask("logout NAME", "end a client's logins: it has to ask to be let in again; its access keys stay", takes("NAME"), a.clientLogout),
 		a.clientModeCommand(),
 		a.clientGrantCommand(),
 		a.clientUngrantCommand(),
@@ -34,10 +35,31 @@ func (a *app) clientList(cmd *cobra.Command, c *adminclient.Client, _ []string) 
 	return a.reply(clients, err, func(w io.Writer) {
 		var rows [][]string
 		for _, cl := range clients {
-			rows = append(rows, []string{cl.Name, string(cl.Mode), cl.SpaceName, yesNo(cl.Approved), whenOr(cl.LastSeen, "never")})
+			if cl.ID != "" {
+				rows = append(rows, []string{cl.Name, string(cl.Mode), cl.SpaceName, yesNo(cl.Approved), whenOrNever(cl.LastSeen)})
+			}
 		}
 		table(w, "no clients; `mcpmux client create NAME` makes one", "NAME MODE SPACE APPROVED LAST-SEEN", rows)
+		writeWaiting(w, clients)
 	})
+}
+
+// writeWaiting shows who waits to be let in, and by which code the page is known that asks for it.
+func writeWaiting(w io.Writer, clients []api.Client) {
+	var rows [][]string
+	for _, cl := range clients {
+		if q := cl.Request; q != nil && q.State == "waiting" {
+			to := q.RedirectHost
+			if q.Listener != "" {
+				to += " (" + q.Listener + ")"
+			}
+			rows = append(rows, []string{q.ClientName, q.Code, to, strings.TrimPrefix(q.Resource, "http://"), when(q.CreatedAt)})
+		}
+	}
+	if len(rows) > 0 {
+		fmt.Fprintln(w, "\nwaiting to be let in; compare CODE with the page that the application opened, then `mcpmux client approve CODE` or `deny CODE`:")
+		table(w, "", "APPLICATION CODE SENT-TO FOR SINCE", rows)
+	}
 }
 
 func (a *app) clientShow(cmd *cobra.Command, c *adminclient.Client, args []string) error {
@@ -50,14 +72,41 @@ func (a *app) clientRemove(cmd *cobra.Command, c *adminclient.Client, args []str
 	return a.reply(gone, err, says("removed the client %q and its keys", args[0]))
 }
 
-func (a *app) clientApprove(cmd *cobra.Command, c *adminclient.Client, args []string) error {
-	client, err := c.ApproveClient(cmd.Context(), args[0], true)
-	return a.reply(client, err, says("%q may call the gateway", args[0]))
+// clientApproveCommand is `mcpmux client approve`: the page of an application, answered without a browser.
+func (a *app) clientApproveCommand() *cobra.Command {
+	var d api.Decision
+	var mode, expires string
+	cmd := a.ask("approve NAME [--name N] [--mode follow|locked|ask] [--space S] [--grant SET]… [--expires D]",
+		"let an application in that waits (NAME is its name, or the code that its page shows), or a client that was denied", takes("NAME"),
+		func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+			if err := checkMode(cmd, mode); err != nil {
+				return err
+			}
+			d.Mode = mcpmux.Mode(mode)
+			var err error
+			if d.ExpiresIn, err = lifetime(cmd, "expires", expires); err != nil {
+				return err
+			}
+			client, err := c.ApproveClient(cmd.Context(), args[0], d)
+			return a.reply(client, err, says("%q may call the gateway", client.Name))
+		})
+	f := cmd.Flags()
+	f.StringVar(&d.Name, "name", "", "what to call it (default: as it calls itself)")
+	f.StringVar(&mode, "mode", "", "how its Space is chosen: follow the active one, locked to one, or ask before it moves (default follow)")
+	f.StringVar(&d.Space, "space", "", "its Space (default: the active one)")
+	f.StringArrayVar(&d.Grants, "grant", nil, "FeatureSet it may use (repeatable; default All)")
+	f.StringVar(&expires, "expires", "", "when it has to ask again, like 720h or 30d (default: when that is taken back)")
+	return cmd
 }
 
 func (a *app) clientDeny(cmd *cobra.Command, c *adminclient.Client, args []string) error {
-	client, err := c.ApproveClient(cmd.Context(), args[0], false)
-	return a.reply(client, err, says("%q may not call the gateway", args[0]))
+	client, err := c.DenyClient(cmd.Context(), args[0])
+	return a.reply(client, err, says("%q may not call the gateway", client.Name))
+}
+
+func (a *app) clientLogout(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+	client, err := c.LogoutClient(cmd.Context(), args[0])
+	return a.reply(client, err, says("%q has to ask to be let in again", client.Name))
 }
 
 func (a *app) clientModeCommand() *cobra.Command {
@@ -112,6 +161,13 @@ func checkMode(cmd *cobra.Command, mode string) error {
 	return oneOf(cmd, "the mode", mode, string(mcpmux.ModeFollow), string(mcpmux.ModeLocked), string(mcpmux.ModeAsk))
 }
 
+func or(text, absent string) string {
+	if text == "" {
+		return absent
+	}
+	return text
+}
+
 // writeClient is a Client for people.
 func writeClient(w io.Writer, c api.Client) {
 	var grants []string
@@ -125,10 +181,19 @@ func writeClient(w io.Writer, c api.Client) {
 		[2]string{"space", c.SpaceName},
 		[2]string{"grants", strings.Join(grants, ", ")},
 		[2]string{"created", when(c.CreatedAt)},
-		[2]string{"last seen", whenOr(c.LastSeen, "never")},
+		[2]string{"last seen", whenOrNever(c.LastSeen)},
 	)
 	if len(c.Keys) > 0 {
 		fmt.Fprintln(w)
 		table(w, "", keyHeading, keyRows(c.Keys))
 	}
+	if len(c.Authorizations) > 0 {
+		var rows [][]string
+		for _, l := range c.Authorizations {
+			rows = append(rows, []string{l.RedirectHost, or(l.Alias, "everything"), when(l.CreatedAt), when(l.ExpiresAt), whenOrNever(l.LastUsed)})
+		}
+		fmt.Fprintln(w)
+		table(w, "", "LOGIN FOR SINCE UNTIL LAST-USED", rows)
+	}
+	writeWaiting(w, []api.Client{c})
 }

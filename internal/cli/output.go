@@ -99,9 +99,9 @@ func short(s string, n int) string {
 // when shows a moment in the user's own time zone, to the second.
 func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
 
-func whenOr(t *time.Time, none string) string {
+func whenOrNever(t *time.Time) string {
 	if t == nil {
-		return none
+		return "never"
 	}
 	return when(*t)
 }

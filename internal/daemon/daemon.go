@@ -18,6 +18,7 @@ import (
 	"github.com/mcpmux/mcpmux/internal/authserver"
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/gateway"
+	"github.com/mcpmux/mcpmux/internal/guard"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/secret"
 	"github.com/mcpmux/mcpmux/internal/store"
@@ -57,13 +58,15 @@ type daemon struct {
 	super    *supervisor.Supervisor
 	gateway  *gateway.Gateway
 	auth     *authclient.Engine
-	front    *front
-	ledger   *ledger
-	follow   *follower
-	desk     *desk
-	state    atomic.Pointer[mcpmux.State] // the one applied last
-	begun    time.Time
-	demoKey  string
+	// authority is what AI applications log in to.
+	authority *authserver.Server
+	front     *front
+	ledger    *ledger
+	follow    *follower
+	desk      *desk
+	state     atomic.Pointer[mcpmux.State] // the one applied last
+	begun     time.Time
+	demoKey   string
 }
 
 // Run builds everything, runs it until ctx ends, and closes it in reverse order.
@@ -170,7 +173,10 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		d.super.Reload(func(srv *mcpmux.Server) bool { return len(srv.Values) > 0 || srv.LoggedIn != nil })
 	}
 
-	d.front = &front{supervisor: d.super, log: d.log, changed: func(running bool) { d.desk.gatewayChanged(running) }}
+	if d.authority, err = d.newAuthority(ctx); err != nil {
+		return err
+	}
+	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, audit: d.audit, failed: guard.NewLimiter(failedRate, failedRate), changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
 		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
@@ -187,7 +193,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		return err
 	}
 	d.front.health = health(d.desk.ready)
-	d.front.other = d.desk.origins
+	d.front.other, d.front.consentAt = d.desk.origins, d.desk.originAt
 	if err := d.follow.once(ctx); err != nil {
 		return fmt.Errorf("load the state: %w", err)
 	}
@@ -218,8 +224,13 @@ func (d *daemon) live(ctx context.Context) (err error) {
 		tasks.Go(func() { task(inner) })
 	}
 	st := d.state.Load()
-	d.front.addr = first(d.opt.GatewayAddr, st.Setting(mcpmux.SettingGatewayAddr))
-	if err := d.desk.open(ctx, first(d.opt.DashboardAddr, st.Setting(mcpmux.SettingDashboardAddr))); err != nil {
+	var dashboard guard.Binding
+	d.front.binding, dashboard, err = d.opt.bindings(
+		first(d.opt.GatewayAddr, st.Setting(mcpmux.SettingGatewayAddr)), first(d.opt.DashboardAddr, st.Setting(mcpmux.SettingDashboardAddr)), d.log)
+	if err != nil {
+		return err
+	}
+	if err := d.desk.open(ctx, dashboard); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.desk.close(inner)) }()
@@ -296,7 +307,7 @@ func (d *daemon) apply(st *mcpmux.State) {
 // identify is the first step of every request.
 func (d *daemon) identify(authorization string) (gateway.Identity, error) {
 	id, err := d.verify.Verify(authorization)
-	return gateway.Identity{Client: id.Client, Key: id.Key}, err
+	return gateway.Identity{Client: id.Client, Key: id.Key, Only: id.Alias}, err
 }
 
 // values opens a Server's values for the supervisor: its own, and the access token of its login.
@@ -356,10 +367,8 @@ func (d *daemon) keepHouse(ctx context.Context) {
 }
 
 func (d *daemon) flushSeen(ctx context.Context) {
-	if seen := d.seen.Flush(); len(seen) > 0 {
-		if err := d.store.TouchClients(ctx, seen); err != nil {
-			d.log.Warn("last-seen times were not written", "err", err)
-		}
+	if err := d.store.SaveUses(ctx, d.seen.Flush()); err != nil {
+		d.log.Warn("last-seen times were not written", "err", err)
 	}
 }
 
@@ -371,6 +380,9 @@ func (d *daemon) prune(ctx context.Context, now time.Time) {
 	}
 	if _, err := d.store.PruneSessions(ctx, now.Add(-keepSessions)); err != nil {
 		d.log.Warn("unused sessions were not removed", "err", err)
+	}
+	if err := d.authority.Prune(ctx); err != nil {
+		d.log.Warn("tokens that ended were not removed", "err", err)
 	}
 	if err := d.store.PrunePending(ctx, now); err != nil {
 		d.log.Warn("logins that nobody ended were not removed", "err", err)

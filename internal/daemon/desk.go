@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -38,8 +39,8 @@ type desk struct {
 func newDesk(d *daemon) (*desk, error) {
 	k := &desk{d: d}
 	a, err := admin.New(admin.Config{
-		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
-		NewKey: authserver.NewKey, Process: k.process, Log: d.log,
+		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
+		NewKey: authserver.NewKey, Process: k.process, Audit: d.audit, Log: d.log,
 	})
 	k.admin = a
 	return k, err
@@ -100,8 +101,8 @@ func (s servers) Follow(id mcpmux.ServerID, tail int) (lines []api.LogLine, more
 }
 
 // open opens the dashboard's address and the control socket.
-func (k *desk) open(ctx context.Context, addr string) error {
-	l, err := guard.Listen(ctx, addr)
+func (k *desk) open(ctx context.Context, at guard.Binding) error {
+	l, err := guard.Listen(ctx, at)
 	if err != nil {
 		return fmt.Errorf("the dashboard did not start: %w (choose another address with --dashboard-addr)", err)
 	}
@@ -109,12 +110,13 @@ func (k *desk) open(ctx context.Context, addr string) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	socket, err := listenSocket(ctx, path)
+	socket, err := listenSocket(ctx, path, k.otherUser)
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the control socket: %w", err), l.Close())
 	}
-	gate := guard.Guard(guard.Config{Port: l.Port(), Log: k.d.log})
-	dash := guard.Server(gate(k.routes()), k.d.log)
+	cfg := l.Config()
+	cfg.Keep, cfg.OneUser, cfg.Audit, cfg.Log = []string{"X-Mcpmux-Session"}, true, k.d.audit, k.d.log
+	dash := guard.Server(guard.Guard(cfg)(k.routes()), k.d.log)
 	ctl := guard.Server(k.admin.Socket(), k.d.log)
 	k.mu.Lock()
 	k.listener, k.servers, k.socket = l, []*http.Server{dash, ctl}, path
@@ -124,9 +126,12 @@ func (k *desk) open(ctx context.Context, addr string) error {
 	return nil
 }
 
-// listenSocket opens a unix socket for its owner alone. A file left by a daemon that was killed is replaced:
-// the lock on the data folder says that nobody else uses it.
-func listenSocket(ctx context.Context, path string) (net.Listener, error) {
+// listenSocket opens a unix socket for its owner alone: by its mode and that of its folder, and by asking who comes.
+// A file left by a daemon that was killed is replaced: the lock on the data folder says that nobody else uses it.
+func listenSocket(ctx context.Context, path string, other func(name string)) (net.Listener, error) {
+	if err := ownFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -135,7 +140,16 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l, os.Chmod(path, 0o600)
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return guard.OneUser(l, other), nil
+}
+
+// otherUser records that another user of this machine got as far as the control socket.
+func (k *desk) otherUser(name string) {
+	k.d.log.Warn("another user was refused at the control socket", "user", name)
+	k.d.audit(mcpmux.Activity{At: time.Now(), Method: "auth/refused", Outcome: "denied", Actor: "user " + name, Detail: "the control socket"})
 }
 
 func (k *desk) serve(run func() error) {
@@ -150,12 +164,13 @@ func (k *desk) serve(run func() error) {
 func (k *desk) routes() http.Handler {
 	mux := http.NewServeMux()
 	h := health(k.ready)
-	mux.Handle("GET /healthz", h)
-	mux.Handle("GET /readyz", h)
+	mux.Handle("/healthz", h)
+	mux.Handle("/readyz", h)
 	pages := k.d.auth.Pages()
 	mux.Handle("GET /login/", pages)
 	mux.Handle("GET /oauth/callback", pages)
-	mux.Handle("/", k.admin.Dashboard(http.FileServerFS(web.Files)))
+	mux.Handle("GET "+authserver.StatePath, k.d.authority.StateHandler())
+	mux.Handle("/", k.admin.Dashboard(web.Handler()))
 	return mux
 }
 
@@ -185,6 +200,16 @@ func (k *desk) url() string {
 	return k.listener.URL()
 }
 
+// addr is host:port of the open listener, "" while there is none.
+func (k *desk) addr() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.listener == nil {
+		return ""
+	}
+	return k.listener.Addr()
+}
+
 // origins are those of the dashboard's pages, which may call the gateway's health routes.
 func (k *desk) origins() []string {
 	k.mu.Lock()
@@ -192,7 +217,7 @@ func (k *desk) origins() []string {
 	if k.listener == nil {
 		return nil
 	}
-	return guard.Origins(k.listener.Port())
+	return k.listener.Origins()
 }
 
 // ready says whether enabled Servers have settled.
@@ -214,7 +239,8 @@ func (k *desk) ready() (bool, string) {
 func (k *desk) process() api.Process {
 	ready, reason := k.ready()
 	p := api.Process{
-		Version: k.d.opt.Version, PID: os.Getpid(), StartedAt: k.d.begun, DashboardAddr: strings.TrimPrefix(k.url(), "http://"),
+		Version: k.d.opt.Version, PID: os.Getpid(), StartedAt: k.d.begun,
+		DashboardAddr: k.addr(), DashboardURL: k.url(), GatewayURL: k.d.front.Origins()[0],
 		DataDir: k.d.opt.DataDir, Ready: ready, ReadyReason: reason, Sessions: k.d.gateway.Sessions(),
 	}
 	return p

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpmux/mcpmux/internal/admin"
 	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/authserver"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/store"
 	"github.com/mcpmux/mcpmux/internal/supervisor"
@@ -27,10 +28,10 @@ func smallDaemon(t *testing.T) *daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	d := &daemon{store: st, log: log}
+	d := &daemon{store: st, log: log, authority: authserver.New(authserver.Config{Store: st})}
 	d.desk = &desk{d: d}
 	d.desk.admin, err = admin.New(admin.Config{
-		Store: st, Servers: servers{new(supervisor.Supervisor)}, Gateway: commands{d}, Logins: logins{d}, Secrets: newKeys(st, Options{}, log), Process: func() api.Process { return api.Process{} },
+		Store: st, Servers: servers{new(supervisor.Supervisor)}, Gateway: commands{d}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: newKeys(st, Options{}, log), Process: func() api.Process { return api.Process{} },
 		NewKey: func() (string, string, [32]byte) { return "", "", [32]byte{} },
 	})
 	if err != nil {

@@ -16,6 +16,9 @@ import (
 	"github.com/mcpmux/mcpmux/internal/supervisor"
 )
 
+// failedRate is how many credentials in a minute another machine may try that are no good.
+const failedRate = 30
+
 // How long the gateway takes to stop, in this order. Each step has its own time: a call that uses up the first
 // must not leave the processes without any.
 const (
@@ -26,12 +29,16 @@ const (
 // front is the gateway as the user sees it: started or stopped. Started, its listener is open and enabled
 // Servers are connected; stopped, neither is.
 type front struct {
-	addr       string // as asked for; the port may be 0
+	binding    guard.Binding // as asked for; the port may be 0
 	gateway    *gateway.Gateway
 	supervisor *supervisor.Supervisor
 	log        *slog.Logger
-	other      func() []string // origins of the dashboard
+	other      func() []string              // origins of the dashboard
+	consentAt  func(hostname string) string // the dashboard's origin for who knows this machine by that name
 	health     http.Handler
+	authority  *authserver.Server
+	audit      func(mcpmux.Activity)
+	failed     *guard.Limiter // credentials that were no good, by the machine they came from
 	changed    func(running bool)
 
 	// turn is held by Start and Stop: one change of mind at a time.
@@ -42,6 +49,7 @@ type front struct {
 	listener *guard.Listener
 	server   *http.Server
 	served   chan struct{}
+	origins  []string // of the listener that was opened last
 }
 
 // Start opens the listener and connects the Servers. Started already, it does nothing.
@@ -51,15 +59,18 @@ func (f *front) Start(ctx context.Context) error {
 	if f.Running() {
 		return nil
 	}
-	l, err := guard.Listen(ctx, f.addr)
+	l, err := guard.Listen(ctx, f.binding)
 	if err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway did not start: %v", err)
 	}
-	srv := guard.Server(guard.Guard(guard.Config{Port: l.Port(), Origins: f.other, Log: f.log})(f.routes(l.URL())), f.log)
+	cfg := l.Config()
+	cfg.Origins, cfg.Audit, cfg.Log = f.other, f.audit, f.log
+	srv := guard.Server(guard.Guard(cfg)(f.routes()), f.log)
 	served := make(chan struct{})
 	f.gateway.Resume() // before the first request
 	f.mu.Lock()
 	f.listener, f.server, f.served = l, srv, served
+	f.origins = l.Origins()
 	f.mu.Unlock()
 	go func() {
 		defer close(served)
@@ -74,18 +85,19 @@ func (f *front) Start(ctx context.Context) error {
 }
 
 // routes is what the gateway's listener serves.
-func (f *front) routes(origin string) http.Handler {
+func (f *front) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/mcp", f.gateway.Handler())
 	mux.Handle("/mcp/", f.gateway.Handler())
 	mux.Handle("/sse", f.gateway.Handler())
 	mux.Handle("/sse/", f.gateway.Handler())
 	mux.Handle("/messages", f.gateway.Handler())
-	meta := authserver.Metadata(func() string { return origin + "/mcp" })
-	mux.Handle("GET "+authserver.MetadataPath, meta)
-	mux.Handle("GET "+authserver.MetadataPath+"/mcp", meta)
-	mux.Handle("GET /healthz", f.health)
-	mux.Handle("GET /readyz", f.health)
+	authority := f.authority.Handler()
+	mux.Handle("/.well-known/", authority)
+	mux.Handle("/oauth/", authority)
+	mux.Handle("/oauth/authorize", f.nearby(authority))
+	mux.Handle("/healthz", f.health)
+	mux.Handle("/readyz", f.health)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeAnswer(w, http.StatusNotFound, map[string]string{"error": "nothing is here: the MCP endpoint is /mcp"})
 	})
@@ -134,7 +146,7 @@ func (f *front) Addr() string {
 	if f.listener != nil {
 		return f.listener.Addr()
 	}
-	return f.addr
+	return f.binding.Addr
 }
 
 // URL is the origin of the open listener, "" while it is closed.
@@ -147,30 +159,49 @@ func (f *front) URL() string {
 	return f.listener.URL()
 }
 
-// challenge answers a request whose credential was refused: 401 with the metadata link, or 403 for a Client
-// that is known and not approved (MCP 2025-11-25 basic/authorization §Error Handling, RFC 6750 §3).
-func (f *front) challenge(w http.ResponseWriter, _ *http.Request, err error) {
-	if errors.Is(err, authserver.ErrNotApproved) {
-		writeAnswer(w, http.StatusForbidden, map[string]string{"error": err.Error()})
-		return
+// Origins are those by which clients reach the gateway, or reached it before it was stopped; the first is the one
+// that people are told.
+func (f *front) Origins() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.origins) == 0 {
+		return []string{first(f.binding.Public, "http://"+f.binding.Addr)}
 	}
-	authserver.Challenge(w, f.URL()+"/mcp", !errors.Is(err, authserver.ErrNoCredential))
-	writeAnswer(w, http.StatusUnauthorized, map[string]string{"error": err.Error()})
+	return f.origins
+}
+
+// challenge answers a request whose credential was refused: 401 with the metadata link, or 403 for a Client that is
+// known and not approved, or a token that is for something else (MCP 2025-11-25 basic/authorization §Error Handling,
+// RFC 6750 §3).
+//
+// Another machine is told 429 when too many of its credentials were no good. One that is good is never refused for
+// those that were not: on loopback, and behind a proxy, all have the same address. Credentials are 256 random bits; the
+// limit is for the work that guessing makes.
+func (f *front) challenge(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, authserver.ErrInvalid) && !guard.Near(r) {
+		if ok, after := f.failed.Allow(guard.Peer(r)); !ok {
+			guard.TooMany(w, after, "too many credentials that are no good came from your machine; try again later")
+			return
+		}
+	}
+	status := f.authority.Challenge(w, r, err)
+	writeAnswer(w, status, map[string]string{"error": err.Error()})
 }
 
 // health serves /healthz (the process is alive) and /readyz (enabled Servers have settled).
 func health(ready func() (bool, string)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return guard.Methods(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" {
 			writeAnswer(w, http.StatusOK, map[string]string{"status": "alive"})
 			return
 		}
 		if ok, reason := ready(); !ok {
+			w.Header().Set("Retry-After", "1")
 			writeAnswer(w, http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": reason})
 			return
 		}
 		writeAnswer(w, http.StatusOK, map[string]string{"status": "ready"})
-	})
+	}), http.MethodGet)
 }
 
 func writeAnswer(w http.ResponseWriter, status int, v any) {

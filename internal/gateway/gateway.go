@@ -16,10 +16,12 @@ import (
 	"github.com/mcpmux/mcpmux/internal/pool"
 )
 
-// Identity is who makes a request: a Client, and the access key by which it proved that.
+// Identity is who makes a request: a Client, and the access key or the Authorization by which it proved that.
 type Identity struct {
 	Client mcpmux.ClientID
 	Key    mcpmux.KeyID
+	// Only is the Server of the one endpoint /mcp/s/<alias> that the proof is good for; "" is every endpoint.
+	Only string
 }
 
 // Config is what a Gateway needs.
@@ -30,8 +32,8 @@ type Config struct {
 	Verify func(authorization string) (Identity, error)
 	// Challenge answers a request whose credential Verify refused with err (401 or 403).
 	Challenge func(w http.ResponseWriter, r *http.Request, err error)
-	// Seen notes that a Client was here. It must be cheap.
-	Seen func(mcpmux.ClientID)
+	// Seen notes that a Client was here, and by which credential. It must be cheap.
+	Seen func(mcpmux.ClientID, mcpmux.KeyID)
 	// Record takes the record of a request that was made or refused. It must not block.
 	Record func(mcpmux.Activity)
 	// Renew gets other credentials for a Server that refused those it was shown, after which the request may be made
@@ -58,6 +60,7 @@ type Config struct {
 // Gateway is the MCP endpoint.
 type Gateway struct {
 	cfg      Config
+	born     time.Time
 	info     []byte // Implementation object of the gateway, JSON
 	current  atomic.Pointer[snapshot]
 	sessions *sessions
@@ -77,6 +80,8 @@ type snapshot struct {
 	revision    int64
 	views       map[mcpmux.ClientID]*catalog.View
 	keys        map[mcpmux.KeyID]struct{}
+	quotas      map[mcpmux.ClientID]*quota
+	rate        rate
 	callTimeout time.Duration
 	pageSize    int
 	owned       []mcpmux.ServerID // Servers with a connection for each session
@@ -88,13 +93,14 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, errors.New("gateway: Pool, Verify, Challenge and Log are needed")
 	}
 	if cfg.Seen == nil {
-		cfg.Seen = func(mcpmux.ClientID) {}
+		cfg.Seen = func(mcpmux.ClientID, mcpmux.KeyID) {}
 	}
 	if cfg.Record == nil {
 		cfg.Record = func(mcpmux.Activity) {}
 	}
 	g := &Gateway{
 		cfg:      cfg,
+		born:     time.Now(),
 		info:     []byte(`{"name":"mcpmux","title":"McpMux","version":` + strconv.Quote(cfg.Version) + `}`),
 		sessions: newSessions(),
 		keeper:   newKeeper(cfg.Sessions, cfg.Log),
@@ -123,6 +129,10 @@ func (g *Gateway) Handler() http.Handler {
 	return mux
 }
 
+// errElsewhere is the refusal of a credential that is for another endpoint (RFC 8707 §2, MCP 2025-11-25
+// basic/authorization §Token Audience Binding).
+var errElsewhere error = &mcpmux.Error{Code: mcpmux.CodeDenied, Message: "the token is for another endpoint"}
+
 // receive takes what a client of HTTP+SSE posts.
 func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 	id, err := g.cfg.Verify(r.Header.Get("Authorization"))
@@ -130,7 +140,7 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 		g.cfg.Challenge(w, r, err)
 		return
 	}
-	g.cfg.Seen(id.Client)
+	g.cfg.Seen(id.Client, id.Key)
 	g.serveMessages(w, r, id)
 }
 
@@ -141,7 +151,11 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, alias string) {
 		g.cfg.Challenge(w, r, err)
 		return
 	}
-	g.cfg.Seen(id.Client)
+	if id.Only != "" && id.Only != alias {
+		g.cfg.Challenge(w, r, errElsewhere)
+		return
+	}
+	g.cfg.Seen(id.Client, id.Key)
 	switch r.Method {
 	case http.MethodPost:
 		g.servePost(w, r, id, alias)

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
 const testPort = 45818
@@ -52,7 +54,6 @@ func TestGuard_LetsThroughOnlyLocalClientsAndItsOwnPages(t *testing.T) {
 		{"rebound host with Origin==Host", no, request("POST", "evil.example:45818", "Origin: http://evil.example:45818")},
 		{"other port", no, request("POST", "localhost:45819")},
 		{"no port", no, request("POST", "localhost")},
-		{"no host", no, request("POST", "")},
 		{"letter that folds to ours", no, request("POST", "localho\u017ft:45818")},
 		{"any address", no, request("POST", "0.0.0.0:45818")},
 		{"trailing dot", no, request("POST", "localhost.:45818")},
@@ -89,6 +90,116 @@ func TestGuard_LetsThroughOnlyLocalClientsAndItsOwnPages(t *testing.T) {
 				checkError(t, w, "denied")
 			}
 		})
+	}
+}
+
+func TestGuard_RefusalsForWhereARequestComesFromAreRecorded(t *testing.T) {
+	var rows []mcpmux.Activity
+	h := guarded(Config{Audit: func(a mcpmux.Activity) { rows = append(rows, a) }}, fine)
+	for _, r := range []*http.Request{
+		request("POST", "evil.example"),
+		request("POST", "localhost:45818", "Origin: http://evil.example"),
+		request("POST", "localhost:45818", "Sec-Fetch-Site: cross-site"),
+	} {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if len(rows) != 3 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for i, actor := range []string{"peer 192.0.2.1", `page of "http://evil.example"`, "peer 192.0.2.1"} {
+		if a := rows[i]; a.Method != "guard/refused" || a.Outcome != "denied" || a.Actor != actor || a.Detail == "" || a.Name != "POST /mcp" || a.At.IsZero() {
+			t.Errorf("%d: %+v", i, a)
+		}
+	}
+	for _, r := range []*http.Request{request("POST", "localhost:45818"), request("POST", ""), request("POST", "localhost:45818", "Authorization: a", "Authorization: b")} {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if len(rows) != 3 {
+		t.Errorf("what is only wrong in itself is no row: %+v", rows[3:])
+	}
+}
+
+func TestGuard_AHeaderThatDecidesIsThereOnce(t *testing.T) {
+	h := guarded(Config{Keep: []string{"X-Mcpmux-Session"}}, fine)
+	for _, name := range []string{"Authorization", "Content-Type", "Mcp-Session-Id", "X-Mcpmux-Session"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, request("POST", "localhost:45818", name+": a", name+": a"))
+		if w.Code != http.StatusBadRequest {
+			t.Errorf("two %s: %d", name, w.Code)
+		}
+		checkError(t, w, "invalid")
+		w = httptest.NewRecorder()
+		if h.ServeHTTP(w, request("POST", "localhost:45818", name+": a")); w.Code != http.StatusNoContent {
+			t.Errorf("one %s: %d", name, w.Code)
+		}
+	}
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, request("GET", "localhost:45818", "Accept: a", "Accept: b", "Cookie: a=1", "Cookie: b=2")); w.Code != http.StatusNoContent {
+		t.Errorf("headers that are lists: %d", w.Code)
+	}
+}
+
+func TestGuard_EveryAnswerIsKeptFromPagesOfOthers(t *testing.T) {
+	h := guarded(Config{}, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/panic" {
+			panic("a bug")
+		}
+		fine(w, r)
+	})
+	broken := request("GET", "localhost:45818")
+	broken.URL.Path = "/panic"
+	for name, r := range map[string]*http.Request{"refused": request("GET", "evil.example"), "let through": request("GET", "localhost:45818"), "a fault": broken} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		for header, want := range map[string]string{
+			"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin",
+		} {
+			if got := w.Header().Get(header); got != want {
+				t.Errorf("%s: %s is %q, want %q", name, header, got, want)
+			}
+		}
+		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("%s: the policy is %q", name, csp)
+		}
+		for header := range w.Header() {
+			if strings.HasPrefix(header, "Access-Control-") {
+				t.Errorf("%s: it has %s", name, header)
+			}
+		}
+	}
+}
+
+func TestMethods_OthersAreToldWhichThereAre(t *testing.T) {
+	h := Methods(http.HandlerFunc(fine), http.MethodGet)
+	for method, want := range map[string]int{"GET": 204, "HEAD": 204, "POST": 405, "OPTIONS": 405, "TRACE": 405} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
+		if w.Code != want || want == 405 && w.Header().Get("Allow") != "HEAD, GET" {
+			t.Errorf("%s: %d, Allow %q", method, w.Code, w.Header().Get("Allow"))
+		}
+	}
+}
+
+func TestGuard_NoClientSaysWhatOnlyMcpMuxSays(t *testing.T) {
+	var seen http.Header
+	h := guarded(Config{Keep: []string{"X-Mcpmux-Session"}}, func(_ http.ResponseWriter, r *http.Request) { seen = r.Header })
+	r := request("POST", "localhost:45818", "X-McpMux-Client-Id: other", "x-mcpmux-workspace: /other", "X-Mcpmux-Session: mine", "X-Other: stays")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if len(seen) != 2 || seen.Get("X-Mcpmux-Session") != "mine" || seen.Get("X-Other") != "stays" {
+		t.Errorf("the handler sees %v", seen)
+	}
+}
+
+func TestGuard_ARequestHasAHost(t *testing.T) {
+	addr := serve(t, func(port int) http.Handler { return Guard(Config{Port: port})(http.HandlerFunc(fine)) })
+	for _, text := range []string{
+		"GET / HTTP/1.0\r\n\r\n",
+		"GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: " + addr + "\r\nHost: " + addr + "\r\nConnection: close\r\n\r\n",
+	} {
+		if got := send(t, addr, text); !strings.HasPrefix(got, "HTTP/1.1 400") && !strings.HasPrefix(got, "HTTP/1.0 400") {
+			t.Errorf("%q: %.80s", text, got)
+		}
 	}
 }
 
@@ -286,6 +397,7 @@ func FuzzGuard_NothingForeignPasses(f *testing.F) {
 	f.Add("localhost:45818", "http://localhost:45818", "same-origin")
 	f.Add("evil.example", "null", "cross-site")
 	f.Add("[::1]:45818", "", "")
+	f.Add("", "", "")
 	h := guarded(Config{}, fine)
 	f.Fuzz(func(t *testing.T, host, origin, site string) {
 		r := request("POST", host)
@@ -294,7 +406,7 @@ func FuzzGuard_NothingForeignPasses(f *testing.F) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		if w.Code != http.StatusNoContent {
-			checkError(t, w, "denied")
+			checkError(t, w, map[int]string{http.StatusForbidden: "denied", http.StatusBadRequest: "invalid"}[w.Code])
 			return
 		}
 		if lower := strings.ToLower(host); lower != "localhost:45818" && lower != "127.0.0.1:45818" && lower != "[::1]:45818" {

@@ -2,6 +2,7 @@ package mcpmux
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -44,10 +45,14 @@ type State struct {
 	Clients     []Client
 	Grants      []Grant
 	Keys        []AccessKey
-	Settings    map[string]string // only what differs from the default
+	// Authorizations are those that have not ended, Tokens their access tokens.
+	Authorizations []Authorization
+	Tokens         []AccessToken
+	Settings       map[string]string // only what differs from the default
 }
 
-// Activity is the record of one request that a Client made, or was refused.
+// Activity is the record of one request that a Client made, or was refused, or of a decision about who may do what
+// (Method auth/…). It holds no secret.
 type Activity struct {
 	At       time.Time `json:"at"`
 	Client   ClientID  `json:"client_id"`
@@ -58,4 +63,33 @@ type Activity struct {
 	Outcome  string    `json:"outcome"` // ok, tool_error, error, denied, cancelled
 	Code     int       `json:"code,omitempty"`
 	Duration Duration  `json:"duration"`
+	// Actor is who decided or was refused where that is no Client: "user (command line)", "peer 127.0.0.1".
+	Actor string `json:"actor,omitempty"`
+	// Detail says what of, in words.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Decision says that a record is of a decision about who may do what, rather than of a request to a Server: its Method
+// begins with auth/ (who comes in), guard/ (who is refused for where they come from) or admin/ (what was changed).
+func (a *Activity) Decision() bool {
+	kind, _, ok := strings.Cut(a.Method, "/")
+	return ok && (kind == "auth" || kind == "guard" || kind == "admin")
+}
+
+// NextEnd is when the next access key or Authorization ends after now; zero where none does.
+func (st *State) NextEnd(now time.Time) (next time.Time) {
+	sooner := func(at time.Time) {
+		if at.After(now) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	for i := range st.Keys {
+		if at := st.Keys[i].ExpiresAt; at != nil {
+			sooner(*at)
+		}
+	}
+	for i := range st.Authorizations {
+		sooner(st.Authorizations[i].ExpiresAt)
+	}
+	return next
 }

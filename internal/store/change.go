@@ -43,6 +43,11 @@ const (
 	accessKeyCreated  = "key.created"
 	accessKeyRevoked  = "key.revoked"
 	settingChanged    = "setting.changed"
+
+	// authorizationRenewed says that there are other tokens than before.
+	authorizationCreated = "authorization.created"
+	authorizationRenewed = "authorization.renewed"
+	authorizationEnded   = "authorization.ended"
 )
 
 // Changes answers the Changes after a revision, oldest first, at most limit of them.

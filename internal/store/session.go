@@ -22,36 +22,47 @@ func (s *Store) SaveSession(ctx context.Context, ses mcpmux.Session) error {
 		return err
 	}
 	_, err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		if err := checkOwner(ctx, t, ses); err != nil {
+		key, authorization, err := checkOwner(ctx, t, ses)
+		if err != nil {
 			return err
 		}
 		return t.exec(ctx, `INSERT INTO sessions
-			(id, client_id, key_id, alias, version, capabilities, client_info, level, subscriptions, created_at, used_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			(id, client_id, key_id, alias, version, capabilities, client_info, level, subscriptions, created_at, used_at, authorization_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 			ON CONFLICT (id) DO UPDATE SET client_id = $2, key_id = $3, alias = $4, version = $5, capabilities = $6,
-			client_info = $7, level = $8, subscriptions = $9, created_at = $10, used_at = $11`,
-			ses.ID, string(ses.Client), sql.NullString{String: string(ses.Key), Valid: ses.Key != ""}, ses.Alias, ses.Version,
-			[]byte(ses.Capabilities), []byte(ses.ClientInfo), ses.Level, subscriptions, ses.CreatedAt.UnixMicro(), ses.UsedAt.UnixMicro())
+			client_info = $7, level = $8, subscriptions = $9, created_at = $10, used_at = $11, authorization_id = $12`,
+			ses.ID, string(ses.Client), key, ses.Alias, ses.Version, []byte(ses.Capabilities), []byte(ses.ClientInfo), ses.Level,
+			subscriptions, ses.CreatedAt.UnixMicro(), ses.UsedAt.UnixMicro(), authorization)
 	})
 	return attempted("keep a session", err)
 }
 
-// checkOwner says in words what a violated foreign key would not.
-func checkOwner(ctx context.Context, t *tx, ses mcpmux.Session) error {
+// checkOwner finds what a session's key is, an access key or an Authorization, and says in words what a violated
+// foreign key would not.
+func checkOwner(ctx context.Context, t *tx, ses mcpmux.Session) (key, authorization sql.NullString, err error) {
 	if _, err := findClient(ctx, t, ses.Client); err != nil || ses.Key == "" {
-		return err
+		return key, authorization, err
 	}
-	n, err := t.count(ctx, "SELECT count(*) FROM access_keys WHERE id = $1 AND client_id = $2", string(ses.Key), string(ses.Client))
-	if err == nil && n == 0 {
-		err = mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such access key")
+	for _, kind := range []struct {
+		table string
+		into  *sql.NullString
+	}{{"access_keys", &key}, {"authorizations", &authorization}} {
+		n, err := t.count(ctx, "SELECT count(*) FROM "+kind.table+" WHERE id = $1 AND client_id = $2", string(ses.Key), string(ses.Client))
+		if err != nil {
+			return key, authorization, err
+		}
+		if n > 0 {
+			*kind.into = sql.NullString{String: string(ses.Key), Valid: true}
+			return key, authorization, nil
+		}
 	}
-	return err
+	return key, authorization, mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such access key")
 }
 
 // Session is the session with an id, and whether there is one.
 func (s *Store) Session(ctx context.Context, id string) (ses mcpmux.Session, found bool, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		ses, err = scanSession(t.row(ctx, `SELECT id, client_id, key_id, alias, version, capabilities, client_info, level, subscriptions,
+		ses, err = scanSession(t.row(ctx, `SELECT id, client_id, coalesce(key_id, authorization_id), alias, version, capabilities, client_info, level, subscriptions,
 			created_at, used_at FROM sessions WHERE id = $1`, id))
 		return err
 	})

@@ -81,7 +81,9 @@ type Process struct {
 	Version       string
 	PID           int
 	StartedAt     time.Time
-	DashboardAddr string
+	DashboardAddr string // where it listens, host:port; "" while it does not
+	DashboardURL  string // the origin to tell people
+	GatewayURL    string // likewise
 	DataDir       string
 	Ready         bool
 	ReadyReason   string
@@ -110,17 +112,6 @@ type Check struct {
 // Ticket is an address of the dashboard that logs its browser in, once.
 type Ticket struct {
 	URL       string    `json:"url"`
-	ExpiresAt time.Time `json:"expires_at"`
-}
-
-// SessionTicket is what the dashboard's page sends to log in.
-type SessionTicket struct {
-	Ticket string `json:"ticket"`
-}
-
-// Session is a dashboard login: Secret goes into the header X-Mcpmux-Session of every request.
-type Session struct {
-	Secret    string    `json:"secret"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
