@@ -94,7 +94,6 @@ func TestCallback_WhatIsNotTheAnswerToALoginEndsNone(t *testing.T) {
 
 // The state and its cookie belong together: the address alone is worth nothing, and is worth nothing after that.
 func TestCallback_AnotherBrowserEndsNoLogin(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t, oauthtest.Script{})
 	id := w.server("gh", mcpmux.LoginConfig{})
 	for name, other := range map[string]func(c *http.Client, back string) int{

@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,7 +103,9 @@ type server struct {
 	asked    challenge     // what the Server last asked for
 	refuse   time.Time     // no renewal is tried before that
 	pause    time.Duration // before that, after the last failure
-	reason   string        // why the tokens were lost
+	failing  time.Time     // since when renewals fail; zero where they do not
+	declined declinedCredentials
+	reason   string // why the tokens were lost
 	logins   []time.Time
 	refusals []refusedToken
 	device   *deviceLogin
@@ -363,6 +365,9 @@ func (e *Engine) answer(ctx context.Context, id mcpmux.ServerID, r Refusal) erro
 			have = nil
 		}
 	}
+	if r.Status == 403 && have != nil && len(union(have.Requested, strings.Fields(asked.scope))) == len(union(have.Requested)) {
+		return &NeedsLogin{Reason: wantsScopes(asked.scope, true), Scope: true} // They were asked for, in vain.
+	}
 	if have != nil && e.inVain(id, have) {
 		return &NeedsLogin{Reason: "the server refuses the tokens that the authorization server has just given; log in again"}
 	}
@@ -398,7 +403,7 @@ func wantsScopes(scope string, exhausted bool) string {
 		text += " (" + scope + ")"
 	}
 	if exhausted {
-		return text + fmt.Sprintf(", although %d logins gave what it asked for; its owner has to say what is wrong", maxLogins)
+		return text + ", although it was given what it asked for; its owner has to say what is wrong"
 	}
 	return text + "; log in again to give them"
 }
@@ -527,7 +532,7 @@ func (e *Engine) keep(ctx context.Context, id mcpmux.ServerID, t *tokens) error 
 	}
 	e.mu.Lock()
 	s := e.of(id)
-	s.reason, s.refuse = "", time.Time{}
+	s.reason, s.pause, s.refuse, s.failing = "", 0, time.Time{}, time.Time{}
 	e.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, appliedWithin)
 	defer cancel()

@@ -97,6 +97,7 @@ func (e *Engine) begin(ctx context.Context, id mcpmux.ServerID, method Method, i
 		if err != nil {
 			return Begun{}, err
 		}
+		e.decline(id, target, "") // whoever asks may know better
 		return Begun{}, e.fly(ctx, id, func(ctx context.Context) error {
 			own, err := e.web(target)
 			if err != nil {
