@@ -173,7 +173,8 @@ func listenOne(ctx context.Context, ip string, port int) (net.Listener, error) {
 	case err == nil:
 		return sock, nil
 	case addrInUse(err):
-		pid, command := holderOf(port)
+		at, _ := netip.ParseAddr(ip) // a name may be of any address
+		pid, command := holderOf(at, port)
 		return nil, &TakenError{Addr: addr, PID: pid, Command: command, err: err}
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("listen on %s: this user may not use port %d; choose one above 1023 (--gateway-addr, --dashboard-addr): %w", addr, port, err)
