@@ -53,6 +53,14 @@ func (b Binding) Wildcard() bool {
 	return err == nil && wildcardHost(host)
 }
 
+// Origin is the one by which b is reached, as far as it is known before it is open: the port may be 0.
+func (b Binding) Origin() string {
+	if b.Public != "" {
+		return b.Public
+	}
+	return scheme(b.TLS != nil) + b.Addr
+}
+
 func loopbackHost(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
