@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,6 +26,10 @@ const (
 	maxSlowBodies = 1024
 	// bodyTimeout is how long a request may take from its first byte to the last one of its body.
 	bodyTimeout = 30 * time.Second
+	// writeTimeout is how long a client may refuse to take the next writePart bytes of an answer; it may be a
+	// third more, so that the clock is not set for each. Whoever writes a stream may set another.
+	writeTimeout = 30 * time.Second
+	writePart    = 64 << 10
 	// sayEvery is how often a listener says that it closes connections to make room.
 	sayEvery = 10 * time.Second
 )
@@ -71,6 +76,8 @@ type conn struct {
 	waited  atomic.Bool  // this body was waited for
 	evicted atomic.Bool  // its place to wait was given to another
 	late    atomic.Int32 // the status of a request whose body did not come, else 0
+	bound   atomic.Bool  // whoever answers has set a deadline for writing
+	until   atomic.Int64 // the deadline for writing that Write has set, in Unix nanoseconds, or 0
 	gone    atomic.Bool  // it is closed
 
 	// of.mu guards the following.
@@ -293,6 +300,45 @@ func (c *conn) waitTurn() {
 	cs.slow.push(c)
 	c.waited.Store(true)
 }
+
+// Write writes an answer, or a part of one, each piece within a time of its own: a client that takes nothing does not
+// hold a connection for ever.
+func (c *conn) Write(p []byte) (n int, err error) {
+	for {
+		c.boundWrite()
+		part := p[n:min(len(p), n+writePart)]
+		written, err := c.TCPConn.Write(part)
+		if n += written; err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}
+
+// boundWrite sets the deadline for the next piece, unless there is one. A deadline that is nearly new is left as it is.
+func (c *conn) boundWrite() {
+	if c.bound.Load() {
+		return
+	}
+	if now := c.of.now(); c.until.Load()-now.UnixNano() < int64(writeTimeout) {
+		until := now.Add(writeTimeout * 4 / 3)
+		c.until.Store(until.UnixNano())
+		_ = c.TCPConn.SetWriteDeadline(until) // a connection that is closed needs none
+	}
+}
+
+// SetWriteDeadline is for who answers. The zero time leaves it to Write again, which is what net/http does with each
+// request that is over.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.bound.Store(!t.IsZero())
+	if t.IsZero() {
+		return nil
+	}
+	c.until.Store(0)
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
+// ReadFrom has files pass by Write too.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{c}, r) }
 
 // SetReadDeadline is where net/http says that a body has come to its end (or there is none): it lifts the
 // deadline.

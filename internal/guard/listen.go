@@ -53,6 +53,14 @@ func (b Binding) Wildcard() bool {
 	return err == nil && wildcardHost(host)
 }
 
+// Origin is the one by which b is reached, as far as it is known before it is open: the port may be 0.
+func (b Binding) Origin() string {
+	if b.Public != "" {
+		return b.Public
+	}
+	return scheme(b.TLS != nil) + b.Addr
+}
+
 func loopbackHost(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
@@ -173,7 +181,8 @@ func listenOne(ctx context.Context, ip string, port int) (net.Listener, error) {
 	case err == nil:
 		return sock, nil
 	case addrInUse(err):
-		pid, command := holderOf(port)
+		at, _ := netip.ParseAddr(ip) // a name may be of any address
+		pid, command := holderOf(at, port)
 		return nil, &TakenError{Addr: addr, PID: pid, Command: command, err: err}
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("listen on %s: this user may not use port %d; choose one above 1023 (--gateway-addr, --dashboard-addr): %w", addr, port, err)
