@@ -15,6 +15,8 @@ export interface AccessKey {
   expires_at?: string;
   hint: string;
   id: string;
+  label?: string;
+  last_used?: string;
 }
 
 export interface Activity {
@@ -107,6 +109,8 @@ export interface CreatedKey {
   expires_at?: string;
   hint: string;
   id: string;
+  label?: string;
+  last_used?: string;
 }
 
 export interface DashboardSession {
@@ -295,6 +299,7 @@ export interface NewFeatureSet {
 
 export interface NewKey {
   expires_in?: string;
+  label?: string;
 }
 
 export interface NewLogin {
@@ -361,6 +366,12 @@ export interface Request {
   scopes: string[];
   state: string;
   wider: boolean;
+}
+
+export interface RotatedKey {
+  expires_in?: string;
+  grace?: string;
+  label?: string;
 }
 
 export interface Secrets {
