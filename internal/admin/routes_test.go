@@ -138,6 +138,7 @@ func TestRoutes_TheControlSocketHasEachOfThem(t *testing.T) {
 	for i := range w.admin.routes {
 		w.ask("POST", "/servers", github) // again, where the route before removed it
 		w.ask("POST", "/clients", `{"name":"cursor"}`)
+		w.ask("POST", "/clients/cursor/approve", "")
 		rt := &w.admin.routes[i]
 		status, text := serve(w.socket, someRequest(t, rt.method, somePath(rt), rt))
 		if slices.Contains([]int{401, 403, 405, 415, 500}, status) || strings.Contains(text, "openapi.json lists") {
