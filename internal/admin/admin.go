@@ -81,7 +81,7 @@ type Config struct {
 	// NewKey makes an access key: the key itself, and what is kept of it.
 	NewKey  func() (key, hint string, hash [32]byte)
 	Process func() api.Process
-	// Audit is called with each decision about a login; nil forgets them.
+	// Audit keeps the record of a decision; nil keeps none.
 	Audit func(mcpmux.Activity)
 	// Hide takes secrets out of a text; nil takes out nothing.
 	Hide func(string) string
