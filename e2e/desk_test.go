@@ -61,6 +61,27 @@ func TestDesk_APageIsLoggedInFromATerminalAndOutAgain(t *testing.T) {
 	}
 }
 
+// In a browser: the page goes on by itself once its code was typed, and back to the login when it is ended from elsewhere.
+func TestDesk_ABrowserIsLoggedInByTheCodeThatItShows(t *testing.T) {
+	b := startBrowser(t)
+	d := Start(t, Options{})
+	tab, status := b.profile("person").open("http://" + d.Dashboard + "/servers")
+	if status != http.StatusOK {
+		t.Fatal(status)
+	}
+	tab.awaitText("You are not logged in")
+	tab.click("Log in with a code")
+	tab.awaitText("mcpmux login ")
+	_, rest, _ := strings.Cut(tab.text(), "mcpmux login ")
+	if len(rest) < len("ABCD-EFGH") {
+		t.Fatalf("no code in %q", tab.text())
+	}
+	d.CLI("login", rest[:len("ABCD-EFGH")])
+	tab.awaitText("Log out")
+	d.CLI("dashboard", "--logout")
+	tab.awaitText("You are not logged in")
+}
+
 // between is what of text is between two others.
 func between(t *testing.T, text, before, after string) string {
 	t.Helper()
