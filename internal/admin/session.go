@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -68,10 +69,12 @@ type logins struct {
 }
 
 // newLogins names the cookie after the installation: cookies do not know ports, so two daemons on one machine
-// would overwrite each other's.
+// would overwrite each other's. The name is from its hash: the ids of installations made shortly after each other
+// begin alike.
 func newLogins(install string, now func() time.Time) *logins {
+	sum := hashed(install)
 	return &logins{
-		cookie: "mcpmux_" + install[:min(8, len(install))], clock: now,
+		cookie: "mcpmux_" + hex.EncodeToString(sum[:4]), clock: now,
 		tickets: map[[32]byte]time.Time{}, pairings: map[[32]byte]*pairing{}, sessions: map[[32]byte]*session{},
 	}
 }
