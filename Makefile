@@ -27,10 +27,10 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
-test: setup lint build cross race e2e conformance ## Everything a change must pass: sets up, lints, builds, tests with -race
+test: setup lint web-check build cross race e2e conformance ## Everything a change must pass: sets up, lints, builds, tests with -race
 
 .PHONY: setup
-setup: need-npm need-python keyring $(FIXTURES)/node_modules/.ready $(VENV)/.ready ## Download what the tests need (Go modules, npm and Python fixtures)
+setup: need-npm need-python keyring $(FIXTURES)/node_modules/.ready $(VENV)/.ready web/node_modules/.ready ## Download what the tests need (Go modules, npm and Python fixtures)
 	$(GO) mod download
 
 .PHONY: need-npm
@@ -47,6 +47,10 @@ $(FIXTURES)/node_modules/.ready: $(FIXTURES)/package.json $(FIXTURES)/package-lo
 	cd $(FIXTURES) && $(NPM) ci --no-progress
 	test -x $(NODE) || (cd $(FIXTURES)/node_modules/node && node installArchSpecificPackage)
 	$(NODE) --version
+	touch $@
+
+web/node_modules/.ready: web/package.json web/package-lock.json web/.npmrc
+	cd web && $(NPM) ci --no-progress
 	touch $@
 
 .PHONY: need-python
@@ -78,6 +82,17 @@ keyring: ## Install the keychain that tests on Linux use (D-Bus and gnome-keyrin
 	echo "Install the packages dbus and gnome-keyring (on Fedora and Arch they have these names too), or run 'make unit'," >&2; \
 	echo "which leaves those tests out." >&2; \
 	exit 1
+
+.PHONY: web
+web: need-npm web/node_modules/.ready ## Build the dashboard anew into web/dist, which is committed
+	$(GO) run ./internal/tools/tsgen web/src/api/types.gen.ts
+	cd web && $(NPM) run --silent fix && $(NPM) run --silent build
+
+.PHONY: web-check
+web-check: need-npm web/node_modules/.ready ## Check the dashboard's source, and that web/dist is what it builds to
+	cd web && $(NPM) run --silent check && npx vite build --outDir .build --logLevel warn
+	diff -r web/.build web/dist || { echo "make: web/dist is not what web/src builds to; run 'make web' and commit it." >&2; exit 1; }
+	rm -r web/.build
 
 .PHONY: build
 build: ## Build bin/mcpmux
@@ -127,4 +142,4 @@ fuzz: ## Each fuzz target for FUZZTIME
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf bin $(FIXTURES)/node_modules $(VENV)
+	rm -rf bin $(FIXTURES)/node_modules $(VENV) web/node_modules

@@ -6,7 +6,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -290,4 +295,32 @@ func (d *Daemon) revision() (n int64) {
 	}
 	d.t.Fatal("the events did not begin")
 	return 0
+}
+
+func TestGuard_APortThatIsTakenInEitherFamilyIsNamedWithItsHolder(t *testing.T) {
+	t.Parallel()
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		for _, flag := range []string{"--gateway-addr", "--dashboard-addr"} {
+			t.Run(ip+flag, func(t *testing.T) {
+				t.Parallel()
+				squatter, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort(ip, "0"))
+				if err != nil {
+					t.Skipf("this machine has no %s: %v", ip, err)
+				}
+				defer func() { _ = squatter.Close() }()
+				_, port, _ := net.SplitHostPort(squatter.Addr().String())
+				dir := filepath.Join(shortTempDir(t), "data")
+				cmd := exec.CommandContext(t.Context(), program, "serve", "--data-dir", dir, "--no-browser",
+					"--gateway-addr", "localhost:0", "--dashboard-addr", "localhost:0", flag, "localhost:"+port)
+				cmd.Env = environment(t, Options{Dir: dir})
+				out, err := cmd.CombinedOutput()
+				if err == nil || !strings.Contains(string(out), squatter.Addr().String()+" is taken") {
+					t.Errorf("%v; it must end and name the address:\n%s", err, out)
+				}
+				if pid := "process " + strconv.Itoa(os.Getpid()); runtime.GOOS == "linux" && !strings.Contains(string(out), pid) {
+					t.Errorf("it does not name %s:\n%s", pid, out)
+				}
+			})
+		}
+	}
 }

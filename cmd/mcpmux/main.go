@@ -31,6 +31,7 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 	return daemon.Run(ctx, daemon.Options{
 		DataDir: o.DataDir, GatewayAddr: o.GatewayAddr, DashboardAddr: o.DashboardAddr, LogLevel: o.LogLevel,
 		RequireKeychain: o.RequireKeychain, Demo: o.Demo,
+		AllowRemote: o.AllowRemote, TLSCert: o.TLSCert, TLSKey: o.TLSKey, PublicURL: o.PublicURL, PublicDashboardURL: o.PublicDashboardURL,
 		OpenDashboard: o.OpenDashboard, OpenBrowser: openBrowser, Out: o.Out, Log: os.Stderr, Version: buildVersion(),
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -157,12 +158,12 @@ func oldest[V any](all map[[32]byte]V, at func(V) time.Time) (key [32]byte) {
 // Ticket makes an address of the dashboard that logs a browser in, once. The ticket is in the fragment, which
 // a browser does not send: no log has it.
 func (a *Admin) Ticket() (api.Ticket, error) {
-	addr := a.cfg.Process().DashboardAddr
-	if addr == "" {
+	origin := a.cfg.Process().DashboardURL
+	if origin == "" {
 		return api.Ticket{}, mcpmux.Errorf(mcpmux.CodeUnavailable, "the dashboard is not open yet; try again")
 	}
 	ticket, ends := a.logins.newTicket()
-	return api.Ticket{URL: "http://" + addr + "/#ticket=" + ticket, ExpiresAt: ends}, nil
+	return api.Ticket{URL: origin + "/#ticket=" + ticket, ExpiresAt: ends}, nil
 }
 
 func (a *Admin) ticket(*http.Request) (api.Ticket, error) { return a.Ticket() }
@@ -196,10 +197,12 @@ func (a *Admin) logout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// setCookie cannot say Secure: Safari keeps no such cookie from http://localhost.
+// setCookie says Secure where the dashboard's origin is one of https, and not else: Safari keeps no such cookie from
+// http://localhost.
 func (a *Admin) setCookie(w http.ResponseWriter, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: see above; it is for this machine's own pages, without TLS.
 		Name: a.logins.cookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: strings.HasPrefix(a.cfg.Process().DashboardURL, "https:"),
 	})
 }
 

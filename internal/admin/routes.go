@@ -106,5 +106,8 @@ func streams(path, doc string, answer reflect.Type, serve func(*Admin, http.Resp
 
 // openAPI is the document as JSON.
 func (a *Admin) openAPI(*http.Request) (json.RawMessage, error) {
-	return json.Marshal(document(a.routes, a.cfg.Process().Version))
+	return Document(a.cfg.Process().Version)
 }
+
+// Document is the OpenAPI document of the API.
+func Document(version string) ([]byte, error) { return json.Marshal(document(table(), version)) }

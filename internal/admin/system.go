@@ -24,10 +24,7 @@ func (a *Admin) status(r *http.Request) (api.Status, error) {
 	if a.cfg.Gateway.Running() {
 		out.Gateway = api.GatewayRunning
 	}
-	out.GatewayURL = "http://" + out.GatewayAddr + "/mcp"
-	if p.DashboardAddr != "" {
-		out.DashboardURL = "http://" + p.DashboardAddr
-	}
+	out.GatewayURL, out.DashboardURL = p.GatewayURL+"/mcp", p.DashboardURL
 	if sp, err := findSpace(st, ""); err == nil {
 		out.ActiveSpace = sp.Name
 	}

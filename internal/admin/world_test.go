@@ -53,7 +53,7 @@ func newWorld(t *testing.T) *world {
 			return key, key[:11], sha256.Sum256([]byte(key))
 		},
 		Process: func() api.Process {
-			return api.Process{Version: "1", DashboardAddr: "localhost:45819", Ready: true}
+			return api.Process{Version: "1", DashboardAddr: "localhost:45819", DashboardURL: "http://localhost:45819", GatewayURL: "http://localhost:45818", Ready: true}
 		},
 		Wait: func(ctx context.Context, _ int64) error {
 			state, err := st.Load(ctx)

@@ -48,7 +48,8 @@ var arrows = map[string][]string{
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},
 	"internal/daemon":      {anything, "internal/cli", "internal/archtest", "internal/mcptest", "internal/oauthtest", "internal/keyringtest", "cmd/mcpmux", "e2e", "bench"},
 	"internal/archtest":    {},
-	"web":                  {}, // the dashboard's page
+	"internal/tools/tsgen": {"internal/admin"}, // writes the API's types for the dashboard
+	"web":                  {},                 // the dashboard's page
 	"internal/keyringtest": {},
 	"internal/mcptest":     {"internal/wire", "internal/protocol", "internal/mcpmux"},
 	"internal/oauthtest":   {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/mcptest"},
@@ -72,7 +73,7 @@ var homes = map[string][]string{
 	"github.com/yosida95/uritemplate/v3":     {"internal/catalog"},
 	"golang.org/x/sys":                       {"internal/guard", "internal/backend", "internal/daemon"},
 	"golang.org/x/crypto":                    {"internal/secret"},
-	"golang.org/x/oauth2":                    {"internal/authclient"},
+	"golang.org/x/oauth2":                    {"internal/authclient", "e2e"},
 	"github.com/modelcontextprotocol/go-sdk": {"internal/authclient", "internal/mcptest", "e2e"},
 }
 

@@ -46,6 +46,10 @@ type ServeOptions struct {
 	NoBrowser       bool
 	RequireKeychain bool
 	Demo            bool
+	// AllowRemote lets other machines reach the addresses, by TLS or by the public origin of a proxy.
+	AllowRemote                   bool
+	TLSCert, TLSKey               string
+	PublicURL, PublicDashboardURL string
 
 	// OpenDashboard asks for the dashboard in a browser once it is up: plain `mcpmux`, without serve.
 	OpenDashboard bool

@@ -169,6 +169,18 @@ func TestServe_FlagsAndEnvironmentBecomeOptions(t *testing.T) {
 			map[string]string{"MCPMUX_GATEWAY_ADDR": ":1", "MCPMUX_DASHBOARD_ADDR": ":2", "MCPMUX_LOG_LEVEL": "warn"},
 			ServeOptions{GatewayAddr: ":1", DashboardAddr: ":2", LogLevel: "warn"},
 		},
+		{
+			"reached by others",
+			[]string{"serve", "--gateway-addr", "0.0.0.0:1", "--allow-remote", "--tls-cert", "c", "--tls-key", "k", "--public-url", "https://a", "--public-dashboard-url", "https://b"},
+			nil,
+			ServeOptions{GatewayAddr: "0.0.0.0:1", AllowRemote: true, TLSCert: "c", TLSKey: "k", PublicURL: "https://a", PublicDashboardURL: "https://b"},
+		},
+		{
+			"reached by others, by the environment",
+			[]string{"serve"},
+			map[string]string{"MCPMUX_ALLOW_REMOTE": "1", "MCPMUX_TLS_CERT": "c", "MCPMUX_TLS_KEY": "k", "MCPMUX_PUBLIC_URL": "https://a", "MCPMUX_PUBLIC_DASHBOARD_URL": "https://b"},
+			ServeOptions{AllowRemote: true, TLSCert: "c", TLSKey: "k", PublicURL: "https://a", PublicDashboardURL: "https://b"},
+		},
 		{"flags win", []string{"serve", "--gateway-addr", ":9"}, map[string]string{"MCPMUX_GATEWAY_ADDR": ":1"}, ServeOptions{GatewayAddr: ":9"}},
 		{"no browser", []string{"--no-browser"}, nil, ServeOptions{NoBrowser: true}},
 		{"no browser by environment", nil, map[string]string{"MCPMUX_NO_BROWSER": "1"}, ServeOptions{NoBrowser: true}},

@@ -15,7 +15,7 @@ import (
 // serveCommand is `mcpmux serve`: the daemon in the foreground.
 func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "serve [--demo] [--require-keychain] [--gateway-addr A] [--dashboard-addr A] [--no-browser] [--log-level L]",
+		Use:   "serve [--demo] [--require-keychain] [--gateway-addr A] [--dashboard-addr A] [--no-browser] [--log-level L] [--allow-remote [--tls-cert F --tls-key F] [--public-url U] [--public-dashboard-url U]]",
 		Short: "run the daemon in the foreground: gateway, dashboard and admin API",
 		Args:  takes(),
 
@@ -34,6 +34,11 @@ func (a *app) addServeFlags(cmd *cobra.Command, openDashboard bool) {
 	f.StringVar(&o.LogLevel, "log-level", "", "debug, info, warn or error (MCPMUX_LOG_LEVEL)")
 	f.BoolVar(&o.NoBrowser, "no-browser", false, "never open a browser (MCPMUX_NO_BROWSER=1)")
 	f.BoolVar(&o.RequireKeychain, "require-keychain", false, "refuse to start without the OS keychain")
+	f.BoolVar(&o.AllowRemote, "allow-remote", false, "let other machines reach the addresses (MCPMUX_ALLOW_REMOTE=1); needs TLS, or the public URL of a proxy that speaks it")
+	f.StringVar(&o.TLSCert, "tls-cert", "", "certificate in PEM for addresses that other machines reach (MCPMUX_TLS_CERT)")
+	f.StringVar(&o.TLSKey, "tls-key", "", "its key in PEM (MCPMUX_TLS_KEY)")
+	f.StringVar(&o.PublicURL, "public-url", "", "https://HOST[:PORT] by which other machines reach the gateway (MCPMUX_PUBLIC_URL)")
+	f.StringVar(&o.PublicDashboardURL, "public-dashboard-url", "", "the same for the dashboard, with the same host (MCPMUX_PUBLIC_DASHBOARD_URL)")
 	f.BoolVar(&o.Demo, "demo", false, "add a built-in demo server, to try things out")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
@@ -48,7 +53,7 @@ func (a *app) serve(cmd *cobra.Command, o ServeOptions) error {
 	if err := a.completeServe(cmd, &o); err != nil {
 		return err
 	}
-	if o.OpenDashboard && !flagsSet(cmd, "demo", "require-keychain", "gateway-addr", "dashboard-addr", "log-level") {
+	if o.OpenDashboard && !flagsSet(cmd, "demo", "require-keychain", "gateway-addr", "dashboard-addr", "log-level", "allow-remote", "tls-cert", "tls-key", "public-url", "public-dashboard-url") {
 		if shown, err := a.showRunning(cmd, o.DataDir); shown || err != nil {
 			return err
 		}
@@ -79,7 +84,15 @@ func (a *app) completeServe(cmd *cobra.Command, o *ServeOptions) (err error) {
 	for _, v := range []struct {
 		to  *string
 		env string
-	}{{&o.GatewayAddr, "MCPMUX_GATEWAY_ADDR"}, {&o.DashboardAddr, "MCPMUX_DASHBOARD_ADDR"}, {&o.LogLevel, "MCPMUX_LOG_LEVEL"}} {
+	}{
+		{&o.GatewayAddr, "MCPMUX_GATEWAY_ADDR"},
+		{&o.DashboardAddr, "MCPMUX_DASHBOARD_ADDR"},
+		{&o.LogLevel, "MCPMUX_LOG_LEVEL"},
+		{&o.TLSCert, "MCPMUX_TLS_CERT"},
+		{&o.TLSKey, "MCPMUX_TLS_KEY"},
+		{&o.PublicURL, "MCPMUX_PUBLIC_URL"},
+		{&o.PublicDashboardURL, "MCPMUX_PUBLIC_DASHBOARD_URL"},
+	} {
 		if *v.to == "" {
 			*v.to = a.Getenv(v.env)
 		}
@@ -94,22 +107,30 @@ func (a *app) completeServe(cmd *cobra.Command, o *ServeOptions) (err error) {
 			return err
 		}
 	}
+	if !cmd.Flags().Changed("allow-remote") {
+		if o.AllowRemote, err = a.envBool(cmd, "MCPMUX_ALLOW_REMOTE"); err != nil {
+			return err
+		}
+	}
 	o.OpenDashboard = o.OpenDashboard && !o.NoBrowser
 	o.DataDir, err = DataDir(a.dataDir, a.Getenv)
 	return err
 }
 
 // noBrowser is $MCPMUX_NO_BROWSER.
-func (a *app) noBrowser(cmd *cobra.Command) (bool, error) {
-	value := a.Getenv("MCPMUX_NO_BROWSER")
+func (a *app) noBrowser(cmd *cobra.Command) (bool, error) { return a.envBool(cmd, "MCPMUX_NO_BROWSER") }
+
+// envBool is a variable that is 1 or 0; absent, it is 0.
+func (a *app) envBool(cmd *cobra.Command, name string) (bool, error) {
+	value := a.Getenv(name)
 	if value == "" {
 		return false, nil
 	}
-	no, err := strconv.ParseBool(value)
+	yes, err := strconv.ParseBool(value)
 	if err != nil {
-		return false, misused(cmd, "MCPMUX_NO_BROWSER is %q, but must be 1 or 0", value)
+		return false, misused(cmd, "%s is %q, but must be 1 or 0", name, value)
 	}
-	return no, nil
+	return yes, nil
 }
 
 // demoServerCommand is the MCP server that `serve --demo` adds. People do not call it.

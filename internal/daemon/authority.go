@@ -2,15 +2,12 @@ package daemon
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
 	"github.com/mcpmux/mcpmux/internal/authclient"
 	"github.com/mcpmux/mcpmux/internal/authserver"
-	"github.com/mcpmux/mcpmux/internal/guard"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/store"
 )
@@ -24,7 +21,8 @@ func (d *daemon) newAuthority(ctx context.Context) (*authserver.Server, error) {
 	return authserver.New(authserver.Config{
 		Store: d.store, Key: key, Origins: func() []string { return d.front.Origins() },
 		ConsentURL: func(hostname, request string) string { return d.desk.consentURL(hostname, request) },
-		Fetch:      authclient.FetchPublic, Listening: guard.Listening, OtherUser: guard.OtherUser,
+		Fetch:      authclient.FetchPublic, Listening: func(port int) (string, bool) { return d.front.listening(port) },
+		OtherUser: func(r *http.Request) (string, bool) { return d.front.otherUser(r) },
 		Documents: func() bool { return d.state.Load().SettingBool(mcpmux.SettingClientDocuments) },
 		Applied: func(ctx context.Context, revision int64) error {
 			ctx, cancel := context.WithTimeout(ctx, appliedWithin)
@@ -41,12 +39,7 @@ func (d *daemon) audit(a mcpmux.Activity) { d.ledger.record(a) }
 // consentURL is the page on which the user decides on a request. Its host is the one by which the browser came, since
 // cookies belong to hosts, whatever the port.
 func (k *desk) consentURL(hostname, request string) string {
-	u, err := url.Parse(k.url())
-	if err != nil || k.url() == "" {
-		return ""
-	}
-	u.Host = net.JoinHostPort(hostname, u.Port())
-	return u.String() + "/consent/" + request
+	return first(k.originAt(hostname), k.url()) + "/consent/" + request
 }
 
 // requestsChanged tells the dashboard who waits to be let in.

@@ -18,6 +18,7 @@ import (
 	"github.com/mcpmux/mcpmux/internal/authserver"
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/gateway"
+	"github.com/mcpmux/mcpmux/internal/guard"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/secret"
 	"github.com/mcpmux/mcpmux/internal/store"
@@ -175,7 +176,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	if d.authority, err = d.newAuthority(ctx); err != nil {
 		return err
 	}
-	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, changed: func(running bool) { d.desk.gatewayChanged(running) }}
+	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, failed: guard.NewLimiter(failedRate, failedRate), changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
 		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
@@ -192,7 +193,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		return err
 	}
 	d.front.health = health(d.desk.ready)
-	d.front.other = d.desk.origins
+	d.front.other, d.front.consentAt = d.desk.origins, d.desk.originAt
 	if err := d.follow.once(ctx); err != nil {
 		return fmt.Errorf("load the state: %w", err)
 	}
@@ -223,8 +224,13 @@ func (d *daemon) live(ctx context.Context) (err error) {
 		tasks.Go(func() { task(inner) })
 	}
 	st := d.state.Load()
-	d.front.addr = first(d.opt.GatewayAddr, st.Setting(mcpmux.SettingGatewayAddr))
-	if err := d.desk.open(ctx, first(d.opt.DashboardAddr, st.Setting(mcpmux.SettingDashboardAddr))); err != nil {
+	var dashboard guard.Binding
+	d.front.binding, dashboard, err = d.opt.bindings(
+		first(d.opt.GatewayAddr, st.Setting(mcpmux.SettingGatewayAddr)), first(d.opt.DashboardAddr, st.Setting(mcpmux.SettingDashboardAddr)), d.log)
+	if err != nil {
+		return err
+	}
+	if err := d.desk.open(ctx, dashboard); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.desk.close(inner)) }()

@@ -100,8 +100,8 @@ func (s servers) Follow(id mcpmux.ServerID, tail int) (lines []api.LogLine, more
 }
 
 // open opens the dashboard's address and the control socket.
-func (k *desk) open(ctx context.Context, addr string) error {
-	l, err := guard.Listen(ctx, guard.Binding{Addr: addr, Log: k.d.log})
+func (k *desk) open(ctx context.Context, at guard.Binding) error {
+	l, err := guard.Listen(ctx, at)
 	if err != nil {
 		return fmt.Errorf("the dashboard did not start: %w (choose another address with --dashboard-addr)", err)
 	}
@@ -113,8 +113,9 @@ func (k *desk) open(ctx context.Context, addr string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the control socket: %w", err), l.Close())
 	}
-	gate := guard.Guard(guard.Config{Port: l.Port(), Keep: []string{"X-Mcpmux-Session"}, OneUser: true, Log: k.d.log})
-	dash := guard.Server(gate(k.routes()), k.d.log)
+	cfg := l.Config()
+	cfg.Keep, cfg.OneUser, cfg.Log = []string{"X-Mcpmux-Session"}, true, k.d.log
+	dash := guard.Server(guard.Guard(cfg)(k.routes()), k.d.log)
 	ctl := guard.Server(k.admin.Socket(), k.d.log)
 	k.mu.Lock()
 	k.listener, k.servers, k.socket = l, []*http.Server{dash, ctl}, path
@@ -156,7 +157,7 @@ func (k *desk) routes() http.Handler {
 	mux.Handle("GET /login/", pages)
 	mux.Handle("GET /oauth/callback", pages)
 	mux.Handle("GET "+authserver.StatePath, k.d.authority.StateHandler())
-	mux.Handle("/", k.admin.Dashboard(http.FileServerFS(web.Files)))
+	mux.Handle("/", k.admin.Dashboard(web.Handler()))
 	return mux
 }
 
@@ -186,6 +187,16 @@ func (k *desk) url() string {
 	return k.listener.URL()
 }
 
+// addr is host:port of the open listener, "" while there is none.
+func (k *desk) addr() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.listener == nil {
+		return ""
+	}
+	return k.listener.Addr()
+}
+
 // origins are those of the dashboard's pages, which may call the gateway's health routes.
 func (k *desk) origins() []string {
 	k.mu.Lock()
@@ -193,7 +204,7 @@ func (k *desk) origins() []string {
 	if k.listener == nil {
 		return nil
 	}
-	return guard.Origins(k.listener.Port())
+	return k.listener.Origins()
 }
 
 // ready says whether enabled Servers have settled.
@@ -215,7 +226,8 @@ func (k *desk) ready() (bool, string) {
 func (k *desk) process() api.Process {
 	ready, reason := k.ready()
 	p := api.Process{
-		Version: k.d.opt.Version, PID: os.Getpid(), StartedAt: k.d.begun, DashboardAddr: strings.TrimPrefix(k.url(), "http://"),
+		Version: k.d.opt.Version, PID: os.Getpid(), StartedAt: k.d.begun,
+		DashboardAddr: k.addr(), DashboardURL: k.url(), GatewayURL: k.d.front.Origins()[0],
 		DataDir: k.d.opt.DataDir, Ready: ready, ReadyReason: reason, Sessions: k.d.gateway.Sessions(),
 	}
 	return p

@@ -16,6 +16,9 @@ import (
 	"github.com/mcpmux/mcpmux/internal/supervisor"
 )
 
+// failedRate is how many credentials in a minute another machine may try that are no good.
+const failedRate = 30
+
 // How long the gateway takes to stop, in this order. Each step has its own time: a call that uses up the first
 // must not leave the processes without any.
 const (
@@ -26,13 +29,15 @@ const (
 // front is the gateway as the user sees it: started or stopped. Started, its listener is open and enabled
 // Servers are connected; stopped, neither is.
 type front struct {
-	addr       string // as asked for; the port may be 0
+	binding    guard.Binding // as asked for; the port may be 0
 	gateway    *gateway.Gateway
 	supervisor *supervisor.Supervisor
 	log        *slog.Logger
-	other      func() []string // origins of the dashboard
+	other      func() []string              // origins of the dashboard
+	consentAt  func(hostname string) string // the dashboard's origin for who knows this machine by that name
 	health     http.Handler
 	authority  *authserver.Server
+	failed     *guard.Limiter // credentials that were no good, by the machine they came from
 	changed    func(running bool)
 
 	// turn is held by Start and Stop: one change of mind at a time.
@@ -53,16 +58,18 @@ func (f *front) Start(ctx context.Context) error {
 	if f.Running() {
 		return nil
 	}
-	l, err := guard.Listen(ctx, guard.Binding{Addr: f.addr, Log: f.log})
+	l, err := guard.Listen(ctx, f.binding)
 	if err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway did not start: %v", err)
 	}
-	srv := guard.Server(guard.Guard(guard.Config{Port: l.Port(), Origins: f.other, Log: f.log})(f.routes()), f.log)
+	cfg := l.Config()
+	cfg.Origins, cfg.Log = f.other, f.log
+	srv := guard.Server(guard.Guard(cfg)(f.routes()), f.log)
 	served := make(chan struct{})
 	f.gateway.Resume() // before the first request
 	f.mu.Lock()
 	f.listener, f.server, f.served = l, srv, served
-	f.origins = append([]string{l.URL()}, guard.Origins(l.Port())...)
+	f.origins = l.Origins()
 	f.mu.Unlock()
 	go func() {
 		defer close(served)
@@ -87,6 +94,7 @@ func (f *front) routes() http.Handler {
 	authority := f.authority.Handler()
 	mux.Handle("/.well-known/", authority)
 	mux.Handle("/oauth/", authority)
+	mux.Handle("/oauth/authorize", f.nearby(authority))
 	mux.Handle("/healthz", f.health)
 	mux.Handle("/readyz", f.health)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -137,7 +145,7 @@ func (f *front) Addr() string {
 	if f.listener != nil {
 		return f.listener.Addr()
 	}
-	return f.addr
+	return f.binding.Addr
 }
 
 // URL is the origin of the open listener, "" while it is closed.
@@ -156,7 +164,7 @@ func (f *front) Origins() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.origins) == 0 {
-		return []string{"http://" + f.addr}
+		return []string{first(f.binding.Public, "http://"+f.binding.Addr)}
 	}
 	return f.origins
 }
@@ -164,7 +172,17 @@ func (f *front) Origins() []string {
 // challenge answers a request whose credential was refused: 401 with the metadata link, or 403 for a Client that is
 // known and not approved, or a token that is for something else (MCP 2025-11-25 basic/authorization §Error Handling,
 // RFC 6750 §3).
+//
+// Another machine is told 429 when too many of its credentials were no good. One that is good is never refused for
+// those that were not: on loopback, and behind a proxy, all have the same address. Credentials are 256 random bits; the
+// limit is for the work that guessing makes.
 func (f *front) challenge(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, authserver.ErrInvalid) && !guard.Near(r) {
+		if ok, after := f.failed.Allow(guard.Peer(r)); !ok {
+			guard.TooMany(w, after, "too many credentials that are no good came from your machine; try again later")
+			return
+		}
+	}
 	status := f.authority.Challenge(w, r, err)
 	writeAnswer(w, status, map[string]string{"error": err.Error()})
 }

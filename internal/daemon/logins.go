@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,13 +97,16 @@ func (d *daemon) server(id mcpmux.ServerID) (mcpmux.Server, bool) {
 	return mcpmux.Server{}, false
 }
 
-// loginOrigin is where the pages of a login are: on the dashboard's address, under the host that is wished for.
+// loginOrigin is where the pages of a login are: on the dashboard's address, under the host that is wished for. Where
+// the dashboard has a public origin, it is there: the browser may be on another machine.
 func (d *daemon) loginOrigin(host string) string {
-	_, port, err := net.SplitHostPort(strings.TrimPrefix(d.desk.url(), "http://"))
-	if err != nil {
+	d.desk.mu.Lock()
+	l := d.desk.listener
+	d.desk.mu.Unlock()
+	if l == nil {
 		return ""
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return first(l.Public(), "http://"+net.JoinHostPort(host, strconv.Itoa(l.Port())))
 }
 
 // loginWanted says whether a Server is in use.

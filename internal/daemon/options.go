@@ -19,6 +19,10 @@ type Options struct {
 	DashboardAddr   string
 	LogLevel        string
 	RequireKeychain bool
+	// AllowRemote and what follows are for addresses that other machines reach (bindings).
+	AllowRemote                   bool
+	TLSCert, TLSKey               string // files in PEM
+	PublicURL, PublicDashboardURL string // origins by which others reach the gateway and the dashboard
 	// Demo runs on a throw-away data folder with the built-in server and a ready client.
 	Demo bool
 	// OpenDashboard shows the dashboard in a browser, by OpenBrowser, once everything is up.

@@ -12,6 +12,8 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 		revision:    st.Revision,
 		views:       catalog.BuildAll(catalog.WithLocal(st)),
 		keys:        make(map[mcpmux.KeyID]struct{}, len(st.Keys)+len(st.Authorizations)),
+		quotas:      quotas(st.Clients, g.current.Load().quotas),
+		rate:        newRate(st.SettingInt(mcpmux.SettingClientRateLimit), g.born),
 		callTimeout: st.SettingDuration(mcpmux.SettingPoolCallTimeout),
 		pageSize:    st.SettingInt(mcpmux.SettingGatewayPageSize),
 	}

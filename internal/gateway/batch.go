@@ -98,6 +98,7 @@ func (x *exchange) pipeBatch(body []byte) *rpcError {
 	if fail != nil {
 		for _, y := range b.requests {
 			y.land()
+			y.leave()
 		}
 	}
 	return fail
@@ -156,9 +157,13 @@ func (b *batch) take(text []byte, seen map[string]bool) {
 	}
 	fail := y.batchable(seen)
 	if fail == nil {
+		fail = y.enter()
+	}
+	if fail == nil {
 		fail = y.takeOff()
 	}
 	if fail != nil {
+		y.leave()
 		y.fail(fail)
 		return
 	}
@@ -173,6 +178,7 @@ func (b *batch) handle() {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
+			defer y.leave()
 			defer y.land()
 			defer y.g.recovered()
 			y.legacyMessage()

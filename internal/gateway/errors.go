@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/mcpmux/mcpmux/internal/backend"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
@@ -27,6 +28,8 @@ type rpcError struct {
 	code    int
 	message string
 	data    []byte // JSON, or nil
+	// retryAfter is when the same may be asked again; 0 says nothing of it.
+	retryAfter time.Duration
 }
 
 //nolint:gochecknoglobals // immutable values
@@ -111,6 +114,9 @@ func retryable(m *protocol.Method) []byte {
 
 // writeError answers with a JSON-RPC error outside any exchange. id nil is written as null.
 func writeError(w http.ResponseWriter, id []byte, e *rpcError) {
+	if e.retryAfter > 0 { // RFC 9110 §10.2.3, in whole seconds
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((e.retryAfter+time.Second-1)/time.Second), 10))
+	}
 	writeJSON(w, e.httpStatus(false), wire.NewError(id, e.code, e.message, e.data))
 }
 

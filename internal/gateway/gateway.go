@@ -60,6 +60,7 @@ type Config struct {
 // Gateway is the MCP endpoint.
 type Gateway struct {
 	cfg      Config
+	born     time.Time
 	info     []byte // Implementation object of the gateway, JSON
 	current  atomic.Pointer[snapshot]
 	sessions *sessions
@@ -79,6 +80,8 @@ type snapshot struct {
 	revision    int64
 	views       map[mcpmux.ClientID]*catalog.View
 	keys        map[mcpmux.KeyID]struct{}
+	quotas      map[mcpmux.ClientID]*quota
+	rate        rate
 	callTimeout time.Duration
 	pageSize    int
 	owned       []mcpmux.ServerID // Servers with a connection for each session
@@ -97,6 +100,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{
 		cfg:      cfg,
+		born:     time.Now(),
 		info:     []byte(`{"name":"mcpmux","title":"McpMux","version":` + strconv.Quote(cfg.Version) + `}`),
 		sessions: newSessions(),
 		keeper:   newKeeper(cfg.Sessions, cfg.Log),

@@ -95,6 +95,11 @@ func newRigWith(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backen
 		r.gw.Close()
 		srv.CloseClientConnections()
 		srv.Close()
+		for id, q := range r.gw.current.Load().quotas {
+			if n := q.inFlight.Load(); n != 0 {
+				t.Errorf("%d requests of %s are still counted when all are over", n, id)
+			}
+		}
 		r.pool.Close()
 		transport.CloseIdleConnections()
 	})

@@ -227,6 +227,7 @@ func (x *exchange) listen(r *http.Request) {
 	ack, _ := json.Marshal(honoured)
 	es.message(l.frame("notifications/subscriptions/acknowledged", append([]byte(`"notifications":`), ack...)))
 	es.flush()
+	x.leave() // a stream is nothing that is being handled
 	x.g.pumpListener(es, l)
 }
 

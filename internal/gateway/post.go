@@ -53,6 +53,7 @@ type exchange struct {
 	reply  *reply
 	parked *parked // the call that this request began, where a client comes back for it
 	early  *flight // this request, where it is in flight before its turn comes
+	quota  *quota  // the Client's, while this request counts
 }
 
 // servePost handles one message of a client.
@@ -81,6 +82,13 @@ func (g *Gateway) servePost(w http.ResponseWriter, r *http.Request, id Identity,
 	if fail := x.read(body); fail != nil {
 		writeError(w, x.msg.Bytes(x.msg.ID), fail)
 		return
+	}
+	if x.msg.Kind == wire.Request {
+		if fail := x.enter(); fail != nil {
+			writeError(w, x.rawID(), fail)
+			return
+		}
+		defer x.leave()
 	}
 	if x.isModern(r) {
 		x.modern = true

@@ -163,7 +163,7 @@ func (x *exchange) handling(f func()) *rpcError {
 //nolint:gochecknoglobals // immutable values
 var (
 	errPipeEnded = &rpcError{status: http.StatusNotFound, code: codeInvalidRequest, message: errSessionClosed.Error()}
-	errPipeBusy  = &rpcError{status: http.StatusTooManyRequests, code: wire.CodeInternal, message: "too many requests of this session wait for their answers; send this one again later"}
+	errPipeBusy  = &rpcError{status: http.StatusTooManyRequests, code: wire.CodeInternal, retryAfter: time.Second, message: "too many requests of this session wait for their answers; send this one again later"}
 )
 
 // pipeMessage takes a message that came on its own: what is no request at once, a request in its own time. It is
@@ -176,19 +176,24 @@ func (x *exchange) pipeMessage(body []byte) *rpcError {
 		x.legacyMessage()
 		return nil
 	}
+	if fail := x.enter(); fail != nil {
+		return fail
+	}
 	handle := x.pipeRequest
 	if fail := x.takeOff(); fail != nil {
-		handle = func() { x.fail(fail) }
+		handle = func() { x.leave(); x.fail(fail) }
 	}
 	fail := x.handling(handle)
 	if fail != nil {
 		x.land()
+		x.leave()
 	}
 	return fail
 }
 
 // pipeRequest handles a request. Until initialize is answered it must not look at what that sets.
 func (x *exchange) pipeRequest() {
+	defer x.leave()
 	defer x.land()
 	switch {
 	case x.msg.Method == "initialize":

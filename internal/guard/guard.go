@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -17,10 +18,14 @@ import (
 // base64 fits, an attempt to fill the memory does not.
 const DefaultMaxBody = 4 << 20
 
-// Config says what a listener accepts.
+// Config says what a listener accepts. Listener.Config has the first three.
 type Config struct {
 	// Port is the listener's own; the Hosts and Origins of loopback with that port are accepted.
 	Port int
+	// TLS says that its connections are of TLS, and so its origins of https.
+	TLS bool
+	// Public is the origin by which other machines reach it, "" where none does. Its Host is accepted.
+	Public string
 	// Hosts are further values of the Host header, exactly as clients send them.
 	Hosts []string
 	// Origins are further origins, for example those of the other listener (Origins(port)); nil means none.
@@ -29,7 +34,8 @@ type Config struct {
 	// Keep are the headers X-Mcpmux-… that its clients send, as net/http spells them. Others that begin so are
 	// taken off: no client says such things of itself.
 	Keep []string
-	// OneUser refuses the other users of this machine (OtherUser), before anything else of a request is looked at.
+	// OneUser refuses the other users of this machine (OtherUser). Who comes by the Public origin is a proxy or
+	// another machine, whoever runs it.
 	OneUser bool
 	// MaxBody is the largest body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
@@ -50,21 +56,46 @@ func Hosts(port int) []string {
 }
 
 // Origins are the origins of pages that the listener at port serves.
-func Origins(port int) []string {
-	origins := Hosts(port)
+func Origins(port int) []string { return Config{Port: port}.origins() }
+
+// origins are those of the listener's own pages.
+func (c Config) origins() []string {
+	origins := Hosts(c.Port)
 	for i, host := range origins {
-		origins[i] = "http://" + host
+		origins[i] = scheme(c.TLS) + host
+	}
+	if c.Public != "" {
+		origins = append(origins, c.Public)
 	}
 	return origins
+}
+
+// publicHosts are the values of the Host header in requests to a public origin: the port of the scheme may be
+// left out (RFC 9110 §4.2.3).
+func publicHosts(origin string) []string {
+	scheme, host, ok := strings.Cut(origin, "://")
+	if !ok {
+		return nil
+	}
+	hosts, usual := []string{host}, map[string]string{"http": ":80", "https": ":443"}[scheme]
+	if name, ok := strings.CutSuffix(host, usual); ok {
+		return append(hosts, name)
+	}
+	if _, _, err := net.SplitHostPort(host); err != nil {
+		hosts = append(hosts, host+usual)
+	}
+	return hosts
 }
 
 // Guard wraps handlers so that they see only requests that passed every check, in the order of the package
 // comment. Forwarding headers (Forwarded, X-Forwarded-*) are looked at nowhere: nothing that we trust stands
 // before us.
 func Guard(cfg Config) func(http.Handler) http.Handler {
+	public := publicHosts(cfg.Public)
 	g := &gate{
-		hosts:   append(Hosts(cfg.Port), cfg.Hosts...),
-		own:     Origins(cfg.Port),
+		hosts:   slices.Concat(Hosts(cfg.Port), public, cfg.Hosts),
+		public:  public,
+		own:     cfg.origins(),
 		others:  cfg.Origins,
 		keep:    cfg.Keep,
 		oneUser: cfg.OneUser,
@@ -85,6 +116,7 @@ func Guard(cfg Config) func(http.Handler) http.Handler {
 // gate is a Guard's state; only ids changes.
 type gate struct {
 	hosts, own []string
+	public     []string // those of hosts that are of the public origin
 	others     func() []string
 	keep       []string
 	oneUser    bool
@@ -142,7 +174,7 @@ type refusal struct {
 // check decides. What it says of foreign headers is quoted and cut, so that they cannot fill a log or write
 // lines into it.
 func (g *gate) check(r *http.Request) *refusal {
-	if g.oneUser {
+	if g.oneUser && !hasHost(g.public, r.Host) {
 		if name, other := OtherUser(r); other {
 			return denied("the dashboard is for the user who runs McpMux; you are " + quote(name))
 		}
@@ -150,7 +182,7 @@ func (g *gate) check(r *http.Request) *refusal {
 	if r.Host == "" { // HTTP/1.0 lets it be absent; two are refused by net/http.
 		return broken("the request has no Host")
 	}
-	if !g.hostAllowed(r.Host) {
+	if !hasHost(g.hosts, r.Host) {
 		return denied("Host " + quote(r.Host) + " is not an address of McpMux; use one of " + strings.Join(g.hosts, ", "))
 	}
 	if origins := r.Header["Origin"]; len(origins) > 0 {
@@ -176,11 +208,11 @@ func (g *gate) check(r *http.Request) *refusal {
 	return nil
 }
 
-// hostAllowed takes a Host as a whole, in any case. That lengths agree keeps out letters beyond ASCII that
+// hasHost takes a Host as a whole, in any case. That lengths agree keeps out letters beyond ASCII that
 // fold to one of ours (ſ to s).
-func (g *gate) hostAllowed(host string) bool {
-	return slices.Contains(g.hosts, host) ||
-		slices.ContainsFunc(g.hosts, func(h string) bool { return len(h) == len(host) && strings.EqualFold(h, host) })
+func hasHost(hosts []string, host string) bool {
+	return slices.Contains(hosts, host) ||
+		slices.ContainsFunc(hosts, func(h string) bool { return len(h) == len(host) && strings.EqualFold(h, host) })
 }
 
 // originAllowed takes an origin only as a whole: "null", which sandboxed pages and local files send, and

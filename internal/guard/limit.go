@@ -137,6 +137,12 @@ func Peer(r *http.Request) string {
 	return addr.String()
 }
 
+// Near says whether the other end of r's connection is on this machine.
+func Near(r *http.Request) bool {
+	addr, ok := peerAddr(r.RemoteAddr)
+	return !ok || addr.IsLoopback() // without an address it is the control socket
+}
+
 func peerAddr(remote string) (netip.Addr, bool) {
 	ap, err := netip.ParseAddrPort(remote)
 	if err != nil {

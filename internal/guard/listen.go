@@ -2,11 +2,13 @@ package guard
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"syscall"
 )
@@ -17,17 +19,47 @@ const freePortTries = 20
 
 // Listener is an open address: one socket for each loopback family it stands for.
 type Listener struct {
-	socks []net.Listener
-	host  string
-	port  int
-	conns *conns
+	socks  []net.Listener
+	host   string
+	port   int
+	tls    *tls.Config
+	public string
+	conns  *conns
 }
 
 // Binding says where to listen.
 type Binding struct {
 	// Addr is host:port; port 0 picks a port that is free.
 	Addr string
-	Log  *slog.Logger // nil: no log
+	// Remote lets Addr be one that other machines reach. Without it only loopback is opened.
+	Remote bool
+	// TLS is how connections are kept secret; nil: they are not.
+	TLS *tls.Config
+	// Public is the origin by which other machines reach the address, "" where that is the address itself, or
+	// where none does.
+	Public string
+	Log    *slog.Logger // nil: no log
+}
+
+// Loopback says whether Addr is one that only this machine reaches.
+func (b Binding) Loopback() bool {
+	host, _, err := net.SplitHostPort(b.Addr)
+	return err != nil || loopbackHost(host) // what is no address is not opened
+}
+
+// Wildcard says whether Addr means every address of this machine, and so is none that a client can use.
+func (b Binding) Wildcard() bool {
+	host, _, err := net.SplitHostPort(b.Addr)
+	return err == nil && wildcardHost(host)
+}
+
+func loopbackHost(host string) bool {
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
+func wildcardHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
 }
 
 // Listen opens an address.
@@ -35,8 +67,9 @@ type Binding struct {
 // The host is localhost, 127.0.0.1 or [::1], and each stands for both families: clients resolve localhost to
 // either, so a family left open is a place where another program can wait for access keys. Either of them
 // being taken is a *TakenError and nothing stays open. A machine without one of the families gets the other.
+// An address that other machines reach (Remote) is opened together with loopback, for the same reason.
 func Listen(ctx context.Context, b Binding) (*Listener, error) {
-	l, err := open(ctx, b.Addr)
+	l, err := open(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +77,14 @@ func Listen(ctx context.Context, b Binding) (*Listener, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	l.tls, l.public = b.TLS, b.Public
+	if l.public == "" && !b.Loopback() {
+		l.public = l.scheme() + l.Addr()
+	}
 	l.conns = newConns(connLimit(openFiles()), log)
+	if b.Public != "" && b.TLS == nil {
+		l.conns.perPeer = l.conns.max // it is one proxy that all others come by
+	}
 	return l, nil
 }
 
@@ -54,8 +94,8 @@ func connLimit(files uint64) int {
 	return int(max(16, min(maxConns, files/8*3)))
 }
 
-func open(ctx context.Context, addr string) (*Listener, error) {
-	host, port, err := splitLoopback(addr)
+func open(ctx context.Context, b Binding) (*Listener, error) {
+	host, port, err := splitAddr(b.Addr, b.Remote)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +112,8 @@ func open(ctx context.Context, addr string) (*Listener, error) {
 	return nil, fmt.Errorf("find a port that is free for IPv4 and IPv6: %w", err)
 }
 
-// splitLoopback takes addr apart and refuses what is not loopback.
-func splitLoopback(addr string) (host string, port int, err error) {
+// splitAddr takes addr apart and refuses what is not loopback, unless remote.
+func splitAddr(addr string, remote bool) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", 0, fmt.Errorf("address %q: it must be host:port, for example localhost:45818", addr)
@@ -82,24 +122,36 @@ func splitLoopback(addr string) (host string, port int, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("address %q: port %q is not a number from 0 to 65535", addr, text)
 	}
-	switch host {
-	case "localhost", "127.0.0.1", "::1":
-		return host, int(p), nil
+	if !loopbackHost(host) && !remote {
+		return "", 0, fmt.Errorf("address %q: McpMux listens on loopback only, so that no other machine reaches it, unless --allow-remote is given; use localhost:%d", addr, p)
 	}
-	return "", 0, fmt.Errorf("address %q: McpMux listens on loopback only, so that no other machine reaches it; use localhost:%d", addr, p)
+	return host, int(p), nil
 }
 
-// listenAt opens both families at one port, or neither when one is taken.
+// hostsOf are the addresses that a host stands for, and whether the machine may lack the first: it has the loopback
+// families and the wildcards, or it does not; any other address was asked for by somebody who thinks it is there.
+func hostsOf(host string) (ips []string, may bool) {
+	switch {
+	case loopbackHost(host):
+		return []string{"127.0.0.1", "::1"}, true
+	case wildcardHost(host):
+		return []string{"0.0.0.0", "::"}, true
+	}
+	return []string{host, "127.0.0.1", "::1"}, false
+}
+
+// listenAt opens every address that host stands for at one port, or none when one is taken.
 func listenAt(ctx context.Context, host string, port int) (*Listener, error) {
 	l := &Listener{host: host, port: port}
 	var missing error // why a family is not there
-	for _, ip := range []string{"127.0.0.1", "::1"} {
+	ips, may := hostsOf(host)
+	for i, ip := range ips {
 		sock, err := listenOne(ctx, ip, l.port)
 		switch {
 		case err == nil:
 			l.socks = append(l.socks, sock)
 			l.port = sock.Addr().(*net.TCPAddr).Port
-		case familyMissing(err):
+		case familyMissing(err) && (may || i > 0):
 			missing = err
 		default:
 			_ = l.Close() // The error that is told is the one that led here.
@@ -116,7 +168,7 @@ func listenAt(ctx context.Context, host string, port int) (*Listener, error) {
 func listenOne(ctx context.Context, ip string, port int) (net.Listener, error) {
 	addr := net.JoinHostPort(ip, strconv.Itoa(port))
 	lc := net.ListenConfig{Control: exclusive}
-	sock, err := lc.Listen(ctx, "tcp", addr)
+	sock, err := lc.Listen(ctx, networkOf(ip), addr)
 	switch {
 	case err == nil:
 		return sock, nil
@@ -127,6 +179,17 @@ func listenOne(ctx context.Context, ip string, port int) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: this user may not use port %d; choose one above 1023 (--gateway-addr, --dashboard-addr): %w", addr, port, err)
 	}
 	return nil, fmt.Errorf("listen on %s: %w", addr, err)
+}
+
+// networkOf keeps the families apart: a socket for [::] would take IPv4 too, and 0.0.0.0 could not be opened.
+func networkOf(host string) string {
+	switch ip, err := netip.ParseAddr(host); {
+	case err != nil:
+		return "tcp" // a name
+	case ip.Is4():
+		return "tcp4"
+	}
+	return "tcp6"
 }
 
 // familyMissing says that the machine lacks this IP version, which is fine as long as it has the other.
@@ -159,16 +222,48 @@ func (l *Listener) Port() int { return l.port }
 // Addr is the address to tell people: host:port, with the host that Listen was asked for.
 func (l *Listener) Addr() string { return net.JoinHostPort(l.host, strconv.Itoa(l.port)) }
 
-// URL is the origin of l: http://host:port.
-func (l *Listener) URL() string { return "http://" + l.Addr() }
+// URL is the origin to tell people: the public one where there is one.
+func (l *Listener) URL() string {
+	if l.public != "" {
+		return l.public
+	}
+	return l.scheme() + l.Addr()
+}
+
+// Public is the origin by which other machines reach l, "" where none does.
+func (l *Listener) Public() string { return l.public }
+
+func (l *Listener) scheme() string { return scheme(l.tls != nil) }
+
+func scheme(secure bool) string {
+	if secure {
+		return "https://"
+	}
+	return "http://"
+}
+
+// Origins are those by which l is reached; the first is URL.
+func (l *Listener) Origins() []string {
+	return append([]string{l.URL()}, l.Config().origins()...)
+}
+
+// Config is what a Guard in front of l's routes has to know of l.
+func (l *Listener) Config() Config {
+	return Config{Port: l.port, TLS: l.tls != nil, Public: l.public}
+}
 
 // Serve serves srv on every address of l until one of them fails or srv is shut down, and then closes them
 // all. Like http.Server.Serve it always returns an error, http.ErrServerClosed after a shutdown.
 func (l *Listener) Serve(srv *http.Server) error {
 	l.conns.install(srv)
+	serve := srv.Serve
+	if l.tls != nil {
+		srv.TLSConfig = l.tls
+		serve = func(sock net.Listener) error { return srv.ServeTLS(sock, "", "") }
+	}
 	ended := make(chan error, len(l.socks))
 	for _, sock := range l.socks {
-		go func() { ended <- srv.Serve(&admitting{sock, l.conns}) }()
+		go func() { ended <- serve(&admitting{sock, l.conns}) }()
 	}
 	err := <-ended
 	err = errors.Join(err, l.Close())

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -158,5 +159,70 @@ func TestListen_ClosesTwiceWithoutError(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestListen_WhatOtherMachinesReachIsOpenTogetherWithLoopback(t *testing.T) {
+	for addr, ips := range map[string][]string{
+		"127.0.0.2:0": {"127.0.0.2", "127.0.0.1"}, // of no family of loopback that Listen knows: as good as another machine's
+		"0.0.0.0:0":   {"127.0.0.1", "127.0.0.2"},
+		":0":          {"127.0.0.1", "127.0.0.2"},
+	} {
+		if runtime.GOOS != "linux" && strings.HasPrefix(addr, "127.0.0.2") {
+			continue // other systems have one address of 127.0.0.0/8
+		}
+		l, err := Listen(t.Context(), Binding{Addr: addr, Remote: true, Public: "https://mux.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if haveIPv6(t) {
+			ips = append(ips, "::1")
+		}
+		for _, ip := range ips {
+			if ip == "127.0.0.2" && runtime.GOOS != "linux" {
+				continue
+			}
+			nc, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", net.JoinHostPort(ip, strconv.Itoa(l.Port())))
+			if err != nil {
+				t.Errorf("%s: %v", addr, err)
+				continue
+			}
+			_ = nc.Close()
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestListen_AnAddressThatThisMachineDoesNotHaveIsAnError(t *testing.T) {
+	l, err := Listen(t.Context(), Binding{Addr: "192.0.2.1:0", Remote: true, Public: "https://mux.example"})
+	if err == nil {
+		_ = l.Close()
+		t.Error("it was opened, by loopback alone")
+	}
+}
+
+func TestListener_IsKnownByItsPublicOrigin(t *testing.T) {
+	for _, tc := range []struct {
+		binding     Binding
+		url, public string
+	}{
+		{Binding{Addr: "localhost:0"}, "http://localhost:PORT", ""},
+		{Binding{Addr: "localhost:0", Public: "https://mux.example"}, "https://mux.example", "https://mux.example"},
+		{Binding{Addr: "127.0.0.2:0", Remote: true, TLS: new(tls.Config)}, "https://127.0.0.2:PORT", "https://127.0.0.2:PORT"},
+	} {
+		if runtime.GOOS != "linux" && strings.HasPrefix(tc.binding.Addr, "127.0.0.2") {
+			continue
+		}
+		l, err := Listen(t.Context(), tc.binding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill := func(s string) string { return strings.ReplaceAll(s, "PORT", strconv.Itoa(l.Port())) }
+		if l.URL() != fill(tc.url) || l.Public() != fill(tc.public) || l.Origins()[0] != l.URL() {
+			t.Errorf("%+v: %s, %s, %v", tc.binding, l.URL(), l.Public(), l.Origins())
+		}
+		_ = l.Close()
 	}
 }

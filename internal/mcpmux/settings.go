@@ -22,6 +22,7 @@ const (
 	SettingLogsRetention     = "logs.retention"
 	SettingActivityRetention = "activity.retention"
 	SettingLogLevel          = "log.level"
+	SettingClientRateLimit   = "client.rate_limit"
 )
 
 // Setting is one thing that the user may set: its name, what it is when nobody set it, what it means, and
@@ -39,6 +40,7 @@ func Settings() []Setting {
 	return []Setting{
 		{SettingActivityRetention, "720h", "How long the record of requests is kept; 0 keeps it for ever.", checkDuration},
 		{SettingClientDocuments, "true", "Whether applications may say who they are by a document on the Internet; those that do register where it is false.", checkBool},
+		{SettingClientRateLimit, "0", "How many requests each client may make in a minute; 0 sets no limit.", checkRateLimit},
 		{SettingDashboardAddr, "localhost:45819", "Where the dashboard and the admin API listen.", checkLoopback},
 		{SettingGatewayAddr, "localhost:45818", "Where the gateway listens for AI applications.", checkLoopback},
 		{SettingGatewayAutostart, "true", "Whether the gateway starts together with the daemon.", checkBool},
@@ -125,6 +127,17 @@ func checkPageSize(v string) error {
 	return nil
 }
 
+// maxRateLimit bounds a rate: one that is higher limits nothing.
+const maxRateLimit = 1_000_000
+
+func checkRateLimit(v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > maxRateLimit {
+		return fmt.Errorf("it is a number from 0 to %d", maxRateLimit)
+	}
+	return nil
+}
+
 func checkLevel(v string) error {
 	switch v {
 	case "debug", "info", "warn", "error":
@@ -151,7 +164,7 @@ func checkLoopback(v string) error {
 		return errors.New("its port is a number from 0 to 65535; 0 picks a free one")
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return errors.New("its host is localhost, 127.0.0.1 or [::1]: McpMux listens on this machine only")
+		return errors.New("its host is localhost, 127.0.0.1 or [::1]: a setting opens nothing to other machines; serve --allow-remote does")
 	}
 	return nil
 }

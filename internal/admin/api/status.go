@@ -81,7 +81,9 @@ type Process struct {
 	Version       string
 	PID           int
 	StartedAt     time.Time
-	DashboardAddr string
+	DashboardAddr string // where it listens, host:port; "" while it does not
+	DashboardURL  string // the origin to tell people
+	GatewayURL    string // likewise
 	DataDir       string
 	Ready         bool
 	ReadyReason   string

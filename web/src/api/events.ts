@@ -1,0 +1,98 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
+import { ask, isLoggedOut } from "./client";
+
+let live = false;
+const listeners = new Set<() => void>();
+
+function setLive(now: boolean) {
+  if (live === now) return;
+  live = now;
+  for (const tell of listeners) tell();
+}
+
+/** useLive says whether what happens is shown as it happens. */
+export const useLive = () =>
+  useSyncExternalStore(
+    (tell) => {
+      listeners.add(tell);
+      return () => listeners.delete(tell);
+    },
+    () => live,
+  );
+
+// What each event makes out of date; what is not named makes everything so.
+const concerns: Record<string, string[]> = {
+  server: ["servers", "status"],
+  gateway: ["status"],
+  question: ["status"],
+  request: ["requests", "clients"],
+  elicitation: ["elicitations"],
+};
+
+/**
+ * follow reads what happens until signal, and comes back after each end of the stream, ever more slowly. An event says
+ * what changed; the pages read it anew. The stream is fetched, since an EventSource cannot send the login's header.
+ */
+export async function follow(queries: QueryClient, signal: AbortSignal): Promise<void> {
+  const last = { id: "" };
+  for (let pause = 500; !signal.aborted; pause = Math.min(pause * 2, 10_000)) {
+    const begun = Date.now();
+    try {
+      await read(queries, last, signal);
+    } catch (err) {
+      if (signal.aborted || isLoggedOut(err)) break;
+    }
+    setLive(false);
+    if (Date.now() - begun > 20_000) pause = 500;
+    await wait(pause, signal);
+  }
+  setLive(false);
+}
+
+async function read(queries: QueryClient, last: { id: string }, signal: AbortSignal) {
+  const answer = await ask("/api/v1/events", { signal, headers: last.id ? { "Last-Event-ID": last.id } : {} });
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!reader) return;
+  setLive(true);
+  void queries.invalidateQueries(); // what happened before the stream began
+  const stale = batch(queries);
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop() ?? "";
+    for (const block of blocks) {
+      last.id = block.match(/^id: (\d+)$/m)?.[1] ?? last.id;
+      const name = block.match(/^event: (\w+)$/m)?.[1];
+      if (name) stale(name);
+    }
+  }
+}
+
+/** batch makes one reading of what comes in a burst. */
+function batch(queries: QueryClient): (event: string) => void {
+  const names = new Set<string>();
+  let timer = 0;
+  return (event) => {
+    for (const name of concerns[event] ?? ["*"]) names.add(name);
+    if (timer) return;
+    timer = window.setTimeout(() => {
+      timer = 0;
+      if (names.has("*")) void queries.invalidateQueries();
+      else for (const name of names) void queries.invalidateQueries({ queryKey: [name] });
+      names.clear();
+    }, 100);
+  };
+}
+
+function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((wake) => {
+    const timer = setTimeout(wake, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      wake();
+    });
+  });
+}

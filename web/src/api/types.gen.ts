@@ -1,0 +1,495 @@
+// Written by internal/tools/tsgen from the types of internal/admin/api; `make web` writes it anew.
+
+export interface About {
+  capabilities?: unknown;
+  instructions?: string;
+  interactive: boolean;
+  protocol_version: string;
+  server_info?: unknown;
+  versions?: string[];
+}
+
+export interface AccessKey {
+  client_id: string;
+  created_at: string;
+  expires_at?: string;
+  hint: string;
+  id: string;
+}
+
+export interface Activity {
+  actor?: string;
+  at: string;
+  client: string;
+  client_id: string;
+  code?: number;
+  detail?: string;
+  duration: string;
+  id: number;
+  method: string;
+  name?: string;
+  outcome: string;
+  server?: string;
+  space: string;
+  space_id: string;
+}
+
+export interface Authorization {
+  alias?: string;
+  client_id: string;
+  created_at: string;
+  expires_at: string;
+  id: string;
+  last_used?: string;
+  redirect_host: string;
+  scopes: string[];
+}
+
+export interface Call {
+  arguments?: unknown;
+  client?: string;
+  name: string;
+}
+
+export interface Check {
+  message: string;
+  name: string;
+  ok: boolean;
+}
+
+export interface Client {
+  approved: boolean;
+  authorizations: Authorization[];
+  created_at: string;
+  declined_space_id?: string;
+  grants: Grant[];
+  id: string;
+  keys: AccessKey[];
+  last_seen?: string;
+  mode: "follow" | "locked" | "ask";
+  name: string;
+  request?: Request;
+  space: string;
+  space_id?: string;
+}
+
+export interface ClientGrant {
+  set: string;
+  space?: string;
+}
+
+export interface ClientMode {
+  mode: "follow" | "locked" | "ask";
+  space?: string;
+}
+
+export interface CreatedClient {
+  access_key: string;
+  approved: boolean;
+  authorizations: Authorization[];
+  created_at: string;
+  declined_space_id?: string;
+  grants: Grant[];
+  id: string;
+  keys: AccessKey[];
+  last_seen?: string;
+  mode: "follow" | "locked" | "ask";
+  name: string;
+  request?: Request;
+  space: string;
+  space_id?: string;
+}
+
+export interface CreatedKey {
+  access_key: string;
+  client_id: string;
+  created_at: string;
+  expires_at?: string;
+  hint: string;
+  id: string;
+}
+
+export interface Decided {
+  agreed: boolean;
+  agreed_until?: string;
+  alias?: string;
+  client_id?: string;
+  client_name: string;
+  client_uri?: string;
+  code?: string;
+  created_at: string;
+  custom_scheme: boolean;
+  expires_at: string;
+  id: string;
+  kind: string;
+  known_client?: string;
+  listener?: string;
+  loopback: boolean;
+  redirect_host: string;
+  redirect_to?: string;
+  redirect_uri: string;
+  resource: string;
+  scopes: string[];
+  state: string;
+  wider: boolean;
+}
+
+export interface Decision {
+  code?: string;
+  expires_in?: string;
+  grants?: string[];
+  mode?: "follow" | "locked" | "ask";
+  name?: string;
+  space?: string;
+}
+
+export interface Definition {
+  args?: string[];
+  command?: string;
+  cwd?: string;
+  transport: "stdio" | "http" | "sse";
+  url?: string;
+}
+
+export interface Doctor {
+  checks: Check[];
+  ok: boolean;
+}
+
+export interface ElicitAnswer {
+  action: "accept" | "decline" | "cancel";
+  content?: unknown;
+}
+
+export interface Elicitation {
+  asked_at: string;
+  client: string;
+  client_id: string;
+  id: string;
+  message: string;
+  schema?: unknown;
+  server: string;
+  space: string;
+  space_id: string;
+  tool?: string;
+}
+
+export interface Error {
+  code: "not_found" | "conflict" | "invalid" | "denied" | "login_required" | "unavailable" | "internal";
+  message: string;
+}
+
+export interface ErrorBody {
+  error: Error;
+}
+
+export interface Feature {
+  description?: string;
+  kind: "tool" | "prompt" | "resource" | "template";
+  name: string;
+  raw?: unknown;
+}
+
+export interface FeatureCounts {
+  prompts: number;
+  resources: number;
+  templates: number;
+  tools: number;
+}
+
+export interface FeatureSet {
+  created_at: string;
+  exclude: string[];
+  id: string;
+  include: string[];
+  kind: "all" | "default" | "server_all" | "custom";
+  members: Member[];
+  name: string;
+  server?: string;
+  space: string;
+  space_id: string;
+}
+
+export interface Grant {
+  set: string;
+  space: string;
+}
+
+export interface LogLine {
+  at: string;
+  level?: string;
+  source: string;
+  text: string;
+}
+
+export interface LoggedIn {
+  expires_at?: string;
+  issuer: string;
+  obtained_at: string;
+  renewable: boolean;
+  scopes?: string[];
+}
+
+export interface Login {
+  expires_at?: string;
+  url: string;
+  user_code?: string;
+}
+
+export interface LoginConfig {
+  auth_method?: "none" | "client_secret_basic" | "client_secret_post" | "private_key_jwt";
+  client_id?: string;
+  client_metadata_url?: string;
+  fallback?: boolean;
+  grant?: "authorization_code" | "device_code" | "client_credentials";
+  issuer?: string;
+  keep_alive?: boolean;
+  redirect_host?: string;
+  scopes?: string[];
+}
+
+export interface LoginProgress {
+  reason?: string;
+  state: string;
+}
+
+export interface LoginRedirect {
+  url: string;
+}
+
+export interface Member {
+  exclude: boolean;
+  kind: string;
+  name?: string;
+  server?: string;
+  set_id?: string;
+}
+
+export interface Members {
+  exclude: boolean;
+  members: string[];
+}
+
+export interface NewClient {
+  expires_in?: string;
+  grants?: string[];
+  mode?: "follow" | "locked" | "ask";
+  name: string;
+  space?: string;
+}
+
+export interface NewFeatureSet {
+  name: string;
+}
+
+export interface NewKey {
+  expires_in?: string;
+}
+
+export interface NewLogin {
+  again?: boolean;
+  method?: string;
+}
+
+export interface NewServer {
+  alias: string;
+  call_timeout?: string;
+  definition: Definition;
+  enabled?: boolean;
+  era?: "auto" | "legacy" | "modern";
+  every_space?: boolean;
+  idle_timeout?: string;
+  isolation?: "auto" | "shared" | "session" | "none";
+  login?: LoginConfig;
+  max_processes?: number;
+  prefix?: string;
+  roots?: string[];
+  values?: Value[];
+}
+
+export interface Question {
+  client: string;
+  from: string;
+  to: string;
+}
+
+export interface Rekey {
+  passphrase?: string;
+  to?: string;
+}
+
+export interface Request {
+  agreed: boolean;
+  agreed_until?: string;
+  alias?: string;
+  client_id?: string;
+  client_name: string;
+  client_uri?: string;
+  code?: string;
+  created_at: string;
+  custom_scheme: boolean;
+  expires_at: string;
+  id: string;
+  kind: string;
+  known_client?: string;
+  listener?: string;
+  loopback: boolean;
+  redirect_host: string;
+  redirect_uri: string;
+  resource: string;
+  scopes: string[];
+  state: string;
+  wider: boolean;
+}
+
+export interface Secrets {
+  key_version: number;
+  reason?: string;
+  sealed: number;
+  source: string;
+  state: string;
+  warning?: string;
+}
+
+export interface Server {
+  about?: About;
+  alias: string;
+  call_timeout?: string;
+  created_at: string;
+  definition: Definition;
+  enabled: boolean;
+  era?: "auto" | "legacy" | "modern";
+  every_space?: boolean;
+  features: FeatureCounts;
+  id: string;
+  idle_timeout?: string;
+  isolation?: "auto" | "shared" | "session" | "none";
+  logged_in?: LoggedIn;
+  login: LoginConfig;
+  max_processes?: number;
+  prefix?: string;
+  roots?: string[];
+  space: string;
+  space_id: string;
+  status: ServerStatus;
+  values: ValueName[];
+}
+
+export interface ServerPatch {
+  call_timeout?: unknown;
+  definition?: Definition;
+  drop?: ValueRef[];
+  enabled?: boolean;
+  era?: unknown;
+  idle_timeout?: unknown;
+  isolation?: unknown;
+  login?: unknown;
+  max_processes?: unknown;
+  prefix?: unknown;
+  put?: Value[];
+  roots?: unknown;
+  values?: Value[];
+}
+
+export interface ServerStatus {
+  attempts?: number;
+  connections: number;
+  login_wanted?: boolean;
+  pid?: number;
+  reason?: string;
+  since: string;
+  state: "disabled" | "connecting" | "connected" | "idle" | "login_required" | "error" | "stopped";
+  stderr?: string[];
+}
+
+export interface Setting {
+  default: string;
+  description: string;
+  key: string;
+  value: string;
+}
+
+export interface SettingValue {
+  value: string;
+}
+
+export interface Space {
+  active: boolean;
+  created_at: string;
+  default: boolean;
+  id: string;
+  name: string;
+}
+
+export interface SpaceName {
+  name: string;
+}
+
+export interface Status {
+  active_space: string;
+  connected_servers: number;
+  dashboard_addr: string;
+  dashboard_url: string;
+  gateway: string;
+  gateway_addr: string;
+  idle_servers: number;
+  mcp_url: string;
+  pid: number;
+  questions: Question[];
+  ready: boolean;
+  ready_reason?: string;
+  registered_clients: number;
+  revision: number;
+  secrets: Secrets;
+  servers: number;
+  sessions: number;
+  spaces: number;
+  started_at: string;
+  statements: number;
+  version: string;
+  warnings: string[];
+}
+
+export interface SwitchAnswer {
+  accept: boolean;
+}
+
+export interface Ticket {
+  expires_at: string;
+  url: string;
+}
+
+export interface Tool {
+  description?: string;
+  input_schema?: unknown;
+  name: string;
+  server: string;
+  title?: string;
+}
+
+export interface Unlock {
+  passphrase?: string;
+}
+
+export interface Value {
+  kind: "env" | "header" | "input" | "login";
+  name: string;
+  secret: boolean;
+  value: string;
+}
+
+export interface ValueName {
+  kind: "env" | "header" | "input" | "login";
+  name: string;
+  secret: boolean;
+}
+
+export interface ValueRef {
+  kind: "env" | "header" | "input" | "login";
+  name: string;
+}
+
+export interface Version {
+  go: string;
+  version: string;
+}

@@ -1,0 +1,83 @@
+import { useEffect } from "react";
+import { type Progress, useProgress } from "../../api/consent";
+import { useRequest } from "../../api/queries";
+import { useLoggedIn } from "../../api/session";
+import { Card } from "../../ui/Card";
+import { Notice } from "../../ui/Notice";
+import { LoginCard } from "../login/LoginPage";
+import { Decide } from "./Decide";
+
+/** ConsentPage is where an application sends its user to let it in. Whatever decides, the browser goes on from here. */
+export function ConsentPage({ id }: { id: string }) {
+  const progress = useProgress(id);
+  const loggedIn = useLoggedIn();
+  const to = progress.redirect_to;
+  useEffect(() => {
+    if (to) location.replace(to);
+  }, [to]);
+  switch (progress.state) {
+    case "loading":
+      return <p className="text-muted">Looking the request up …</p>;
+    case "gone":
+      return <Gone />;
+    case "approved":
+    case "denied":
+      return <Done progress={progress} />;
+    case "waiting":
+      return loggedIn ? <Waiting id={id} code={progress.code ?? ""} /> : <NotLoggedIn code={progress.code ?? ""} />;
+  }
+}
+
+function Waiting({ id, code }: { id: string; code: string }) {
+  const request = useRequest(id, true);
+  if (request.error) return <Notice tone="bad">{request.error.message}</Notice>;
+  if (!request.data) return <p className="text-muted">Looking the request up …</p>;
+  return <Decide request={request.data} code={code} />;
+}
+
+function NotLoggedIn({ code }: { code: string }) {
+  return (
+    <>
+      <h1 className="text-2xl font-semibold">An application asks to be let in</h1>
+      <LoginCard />
+      <Card title="Or decide in a terminal">
+        <p>
+          <code>mcpmux client list</code> shows who asks, and <code>mcpmux client approve {code}</code> lets it in. This page goes on by
+          itself.
+        </p>
+      </Card>
+    </>
+  );
+}
+
+function Gone() {
+  return (
+    <>
+      <h1 className="text-2xl font-semibold">There is nothing to decide here</h1>
+      <p>
+        The request was begun in another browser, or it has ended: one waits for ten minutes. Let the application begin anew, and decide on
+        the page that it opens.
+      </p>
+    </>
+  );
+}
+
+function Done({ progress }: { progress: Progress }) {
+  return (
+    <>
+      <h1 className="text-2xl font-semibold">{progress.state === "approved" ? "It is let in" : "It is not let in"}</h1>
+      <p>
+        You can close this page.{" "}
+        {progress.redirect_to && (
+          <>
+            If the application does not go on,{" "}
+            <a className="text-accent underline" href={progress.redirect_to} rel="noreferrer">
+              tell it again
+            </a>
+            .
+          </>
+        )}
+      </p>
+    </>
+  );
+}

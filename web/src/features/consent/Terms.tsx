@@ -1,0 +1,71 @@
+import { useEffect, useState } from "react";
+import { useFeatureSets, useSpaces } from "../../api/queries";
+import type { Decision, FeatureSet, Request } from "../../api/types.gen";
+import { Card } from "../../ui/Card";
+import { SelectField, TextField } from "../../ui/Field";
+import { Sets } from "./Sets";
+
+const modes = [
+  { value: "follow", text: "Follow the active Space" },
+  { value: "locked", text: "Locked to this Space" },
+  { value: "ask", text: "Ask me when the active Space changes" },
+];
+
+const lives = [
+  { value: "", text: "Until I take it back" },
+  { value: "24h", text: "For a day" },
+  { value: "168h", text: "For a week" },
+  { value: "720h", text: "For 30 days" },
+  { value: "2160h", text: "For 90 days" },
+];
+
+/** Terms are what an application that is new gets. */
+export function Terms({ request, onChange }: { request: Request; onChange: (d: Decision) => void }) {
+  const spaces = useSpaces();
+  const [name, setName] = useState(request.client_name);
+  const [mode, setMode] = useState<"follow" | "locked" | "ask">("follow");
+  const [chosen, setSpace] = useState("");
+  const [life, setLife] = useState("");
+  const [everything, setEverything] = useState(true);
+  const [left, setLeft] = useState<ReadonlySet<string>>(new Set()); // sets that were taken away
+  const space = chosen || (spaces.data?.find((s) => s.active)?.name ?? "");
+  const sets = useFeatureSets(space).data?.filter(choosable) ?? [];
+  const offered = sets.map((s) => s.name).join("\n");
+
+  useEffect(() => {
+    const names = offered ? offered.split("\n") : [];
+    onChange({
+      name: name.trim(),
+      mode,
+      ...(space && { space }),
+      ...(life && { expires_in: life }),
+      ...(!everything && { grants: names.filter((n) => !left.has(n)) }),
+    });
+  }, [name, mode, space, life, everything, left, offered, onChange]);
+
+  return (
+    <Card title="What it gets">
+      <div className="grid gap-4 sm:grid-cols-2">
+        <TextField label="Name" value={name} maxLength={90} onChange={setName} help="What you will know it by." />
+        <SelectField
+          label="How long"
+          value={life}
+          options={lives}
+          onChange={setLife}
+          help="After that it has to ask again; after 180 days in any case."
+        />
+        <SelectField
+          label="Space"
+          value={space}
+          options={(spaces.data ?? []).map((s) => ({ value: s.name, text: s.active ? `${s.name} (active)` : s.name }))}
+          onChange={setSpace}
+        />
+        <SelectField label="Connection mode" value={mode} options={modes} onChange={(v) => setMode(v as typeof mode)} />
+      </div>
+      <Sets space={space} sets={sets} everything={everything} onEverything={setEverything} left={left} onLeft={setLeft} />
+    </Card>
+  );
+}
+
+// All is the tick of its own, and Default is what every client has.
+const choosable = (s: FeatureSet) => s.kind === "custom" || s.kind === "server_all";

@@ -1,0 +1,17 @@
+import type { ComponentProps } from "react";
+
+const looks = {
+  plain: "border-line bg-surface text-ink hover:bg-raised",
+  primary: "border-transparent bg-accent text-onaccent hover:opacity-90",
+  danger: "border-line bg-surface text-bad hover:bg-badtint",
+};
+
+export function Button({ look = "plain", className = "", ...rest }: ComponentProps<"button"> & { look?: keyof typeof looks }) {
+  return (
+    <button
+      type="button"
+      className={`inline-flex min-h-9 items-center justify-center gap-2 rounded-lg border px-3 py-1.5 text-sm font-medium disabled:opacity-50 ${looks[look]} ${className}`}
+      {...rest}
+    />
+  );
+}

@@ -1,0 +1,23 @@
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+// The output is committed, so its files have stable names, and what changes rarely is apart from what changes often.
+export default defineConfig({
+  plugins: [react(), tailwindcss()],
+  build: {
+    outDir: "dist",
+    emptyOutDir: true,
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0, // nothing inline: the page's policy refuses it
+    rolldownOptions: {
+      output: {
+        entryFileNames: "assets/app.js",
+        chunkFileNames: "assets/[name].js",
+        assetFileNames: "assets/[name][extname]",
+        codeSplitting: { groups: [{ name: "vendor", test: /node_modules|rolldown/ }] },
+      },
+    },
+  },
+  server: { proxy: Object.fromEntries(["/api", "/session", "/consent-state"].map((path) => [path, "http://localhost:45819"])) },
+});
