@@ -11,6 +11,7 @@ FUZZTIME ?= 20s
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 FIXTURES := e2e/fixtures
+BROWSER  := e2e/browser
 NODE     := $(FIXTURES)/node_modules/node/bin/node
 VENV     := $(FIXTURES)/.venv
 PYTHON   ?= python3
@@ -30,7 +31,7 @@ help: ## List the targets
 test: setup lint web-check build cross race e2e conformance ## Everything a change must pass: sets up, lints, builds, tests with -race
 
 .PHONY: setup
-setup: need-npm need-python keyring $(FIXTURES)/node_modules/.ready $(VENV)/.ready web/node_modules/.ready ## Download what the tests need (Go modules, npm and Python fixtures)
+setup: need-npm need-python keyring chromium $(FIXTURES)/node_modules/.ready $(BROWSER)/node_modules/.ready $(VENV)/.ready web/node_modules/.ready ## Download what the tests need (Go modules, npm and Python fixtures)
 	$(GO) mod download
 
 .PHONY: need-npm
@@ -51,6 +52,10 @@ $(FIXTURES)/node_modules/.ready: $(FIXTURES)/package.json $(FIXTURES)/package-lo
 
 web/node_modules/.ready: web/package.json web/package-lock.json web/.npmrc
 	cd web && $(NPM) ci --no-progress
+	touch $@
+
+$(BROWSER)/node_modules/.ready: $(BROWSER)/package.json $(BROWSER)/package-lock.json $(BROWSER)/.npmrc
+	cd $(BROWSER) && $(NPM) ci --no-progress
 	touch $@
 
 .PHONY: need-python
@@ -93,6 +98,22 @@ web-check: need-npm web/node_modules/.ready ## Check the dashboard's source, and
 	cd web && $(NPM) run --silent check && npx vite build --outDir .build --logLevel warn
 	diff -r web/.build web/dist || { echo "make: web/dist is not what web/src builds to; run 'make web' and commit it." >&2; exit 1; }
 	rm -r web/.build
+
+# The same on Linux alone; elsewhere the tests take a Chromium that is there, or leave it out.
+.PHONY: chromium
+chromium: ## Install the browser that tests on Linux use (Chromium), where apt-get can
+	@test "$$(uname -s)" = Linux || exit 0; \
+	have() { test -n "$${MCPMUX_TEST_CHROMIUM:-}" || command -v chromium || command -v chromium-browser || command -v google-chrome; }; \
+	have >/dev/null && exit 0; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium </dev/null && have >/dev/null && exit 0; \
+	fi; \
+	echo "make: Chromium is needed, and none is in PATH." >&2; \
+	echo "The tests let it try what hostile web pages would, in a profile of its own: your own browser is not touched." >&2; \
+	echo "Install the package chromium, name another Chromium with MCPMUX_TEST_CHROMIUM=..., or run 'make unit'," >&2; \
+	echo "which leaves those tests out." >&2; \
+	exit 1
 
 .PHONY: build
 build: ## Build bin/mcpmux
@@ -142,4 +163,4 @@ fuzz: ## Each fuzz target for FUZZTIME
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf bin $(FIXTURES)/node_modules $(VENV) web/node_modules
+	rm -rf bin $(FIXTURES)/node_modules $(BROWSER)/node_modules $(VENV) web/node_modules

@@ -24,6 +24,10 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		page.Write(w, http.StatusForbidden, "This is somebody else's McpMux", "It belongs to another user of this machine. Use your own.")
 		return
 	}
+	if !shown(r) {
+		refuse(w, http.StatusForbidden, "Applications open this address as a page of its own, not inside of another.")
+		return
+	}
 	q, problem := query(r.URL.RawQuery)
 	if problem != "" {
 		refuse(w, http.StatusBadRequest, problem)
@@ -56,6 +60,13 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		Secure: strings.HasPrefix(s.issuer(), "https:"),
 	})
 	s.leave(w, s.cfg.ConsentURL(hostname, req.ID))
+}
+
+// shown says whether the user sees the page that they are sent to. A page of others can make a browser load an address
+// as a picture or in a frame, too, and each would begin a request (W3C Fetch Metadata §2). Programs that are no browser
+// do not say what they load it for.
+func shown(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") == "" || r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
 // refuse tells the user that an application asked wrongly.

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
@@ -22,11 +24,22 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 			next.owned = append(next.owned, st.Servers[i].ID)
 		}
 	}
-	for _, k := range st.Keys {
-		next.keys[k.ID] = struct{}{}
+	// What belongs to a Client that was denied counts no more than what is gone or has ended: its next request is
+	// refused, so nothing may come to it either.
+	approved := make(map[mcpmux.ClientID]bool, len(st.Clients))
+	for i := range st.Clients {
+		approved[st.Clients[i].ID] = st.Clients[i].Approved
 	}
-	for _, a := range st.Authorizations {
-		next.keys[a.ID] = struct{}{}
+	now := time.Now()
+	for i := range st.Keys {
+		if k := &st.Keys[i]; approved[k.Client] && (k.ExpiresAt == nil || now.Before(*k.ExpiresAt)) {
+			next.keys[k.ID] = struct{}{}
+		}
+	}
+	for i := range st.Authorizations {
+		if a := &st.Authorizations[i]; approved[a.Client] && now.Before(a.ExpiresAt) {
+			next.keys[a.ID] = struct{}{}
+		}
 	}
 	old := g.current.Swap(next)
 	for _, s := range g.sessions.all() {

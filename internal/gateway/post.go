@@ -108,6 +108,10 @@ func (x *exchange) read(body []byte) *rpcError {
 	if msg.Kind != wire.Request && msg.Kind != wire.Notification {
 		return nil
 	}
+	if msg.Kind == wire.Request && !goodID(x.rawID()) {
+		x.msg.ID = wire.Span{} // the answer has none
+		return errBadID
+	}
 	x.method, _ = protocol.Lookup(msg.Method)
 	if !msg.Params.OK() || body[msg.Params.Start] != '{' {
 		return nil
@@ -135,6 +139,25 @@ func (x *exchange) read(body []byte) *rpcError {
 	}
 	x.token = token[0]
 	return nil
+}
+
+// maxID is how long a request's id may be, in bytes: it is held as long as the request is, and repeated.
+const maxID = 1 << 10
+
+// goodID says whether an id is a string or a whole number (MCP 2025-11-25 basic §Requests) which no reader rounds or
+// spells another way: two ids that differ here must not be one elsewhere.
+func goodID(id []byte) bool {
+	if len(id) > 0 && id[0] == '"' {
+		return len(id) <= maxID
+	}
+	_, err := strconv.ParseInt(string(id), 10, 64)
+	return err == nil && string(id) != "-0"
+}
+
+//nolint:gochecknoglobals // constant
+var errBadID = &rpcError{
+	status: http.StatusBadRequest, code: codeInvalidRequest,
+	message: "the id of a request is a whole number of at most 64 bits, or a string of at most " + strconv.Itoa(maxID) + " bytes",
 }
 
 // member is the text of a member of a JSON object, nil where it has none.
@@ -171,6 +194,9 @@ func (x *exchange) rawID() []byte { return x.msg.Bytes(x.msg.ID) }
 // fail answers with an error of the gateway's own.
 func (x *exchange) fail(e *rpcError) {
 	x.land() // an id that is answered is free again
+	if x.reply.w != nil {
+		e.sayWhen(x.reply.w)
+	}
 	x.reply.finish(e.httpStatus(x.modern), wire.NewError(x.rawID(), e.code, e.message, e.data))
 }
 

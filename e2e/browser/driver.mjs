@@ -1,0 +1,93 @@
+// Drives a real browser for the tests in Go: one request in each line of standard input, as JSON, and its answer in
+// one of standard output. What a request is called is the name of a function below; it is given the rest of its
+// members. The browser ends with standard input.
+//
+//   node driver.mjs /usr/bin/chromium [flags of the browser]
+
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const [executablePath, ...args] = process.argv.slice(2);
+// No sandbox of the browser's own: it opens the pages of these tests alone, and as root there is none.
+const browser = await chromium.launch({ executablePath, args, chromiumSandbox: false });
+const contexts = new Map();
+const pages = new Map();
+const limit = 20_000; // milliseconds, for whatever has to happen
+
+function watch(page, name) {
+  const seen = { dialogs: [], console: [], errors: [], answers: [] };
+  page.setDefaultTimeout(limit);
+  page.on("dialog", (d) => { seen.dialogs.push(d.message()); return d.dismiss(); });
+  page.on("console", (m) => seen.console.push(m.text()));
+  page.on("pageerror", (e) => seen.errors.push(String(e)));
+  page.on("response", (r) => seen.answers.push({ method: r.request().method(), url: r.url(), status: r.status() }));
+  page.on("popup", (p) => watch(p, `${name}+`));
+  pages.set(name, { page, seen });
+}
+
+const at = (name) => {
+  const p = pages.get(name);
+  if (!p) throw new Error(`there is no page ${name}`);
+  return p;
+};
+
+const ops = {
+  // A context is a browser with cookies and a store of its own.
+  async context({ name, origin, html }) {
+    const c = await browser.newContext();
+    if (origin) await c.route(`${origin}/**`, (r) => r.request().isNavigationRequest() && new URL(r.request().url()).pathname === "/trap"
+      ? r.fulfill({ contentType: "text/html", body: html }) : r.continue());
+    contexts.set(name, c);
+  },
+  async page({ context, name }) { watch(await contexts.get(context).newPage(), name); },
+  // goto opens an address, and answers the status (0 where nothing was shown) and where it ended.
+  async goto({ page, url }) {
+    const { page: p } = at(page);
+    try {
+      const r = await p.goto(url, { waitUntil: "load" });
+      return { status: r ? r.status() : 0, url: p.url() };
+    } catch (err) {
+      return { status: 0, url: p.url(), error: String(err.message).split("\n")[0] };
+    }
+  },
+  async back({ page }) { await at(page).page.goBack({ waitUntil: "load" }); return at(page).page.url(); },
+  // run runs the body of an async function in the page, past its policy, as whoever found a hole in it would.
+  async run({ page, script, arg }) {
+    const { page: p } = at(page);
+    const cdp = await p.context().newCDPSession(p);
+    const expression = `(async (arg) => {${script}})(${JSON.stringify(arg ?? null)})`;
+    const r = await cdp.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true, userGesture: true });
+    await cdp.detach();
+    if (r.exceptionDetails) throw new Error(r.exceptionDetails.exception?.description ?? r.exceptionDetails.text);
+    return r.result.value;
+  },
+  url({ page }) { return at(page).page.url(); },
+  text({ page }) { return at(page).page.locator("body").innerText(); },
+  async has({ page, text }) { await at(page).page.getByText(text, { exact: false }).first().waitFor(); },
+  async click({ page, button }) { await at(page).page.getByRole("button", { name: button }).first().click(); },
+  async at({ page, url }) { await at(page).page.waitForURL((u) => u.href.startsWith(url), { timeout: limit }); return at(page).page.url(); },
+  // frames are those in a page: where each is, and what can be read in it.
+  async frames({ page }) {
+    const { page: p } = at(page);
+    const all = [];
+    for (const f of p.frames()) {
+      if (f === p.mainFrame()) continue;
+      all.push({ url: f.url(), text: await f.locator("body").innerText({ timeout: 500 }).catch(() => "") });
+    }
+    return all;
+  },
+  cookies({ context }) { return contexts.get(context).cookies(); },
+  seen({ page }) { return at(page).seen; },
+  workers({ context }) { return contexts.get(context).serviceWorkers().map((w) => w.url()); },
+};
+
+console.log(JSON.stringify({ version: browser.version() }));
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, op, ...rest } = JSON.parse(line);
+  try {
+    console.log(JSON.stringify({ id, value: (await ops[op](rest)) ?? null }));
+  } catch (err) {
+    console.log(JSON.stringify({ id, error: String(err.message ?? err) }));
+  }
+}
+await browser.close();
