@@ -111,7 +111,12 @@ func dies(t *testing.T, command ...string) {
 
 func ended(t *testing.T, stream <-chan json.RawMessage) {
 	t.Helper()
-	timer := time.NewTimer(soon)
+	endedWithin(t, stream, soon)
+}
+
+func endedWithin(t *testing.T, stream <-chan json.RawMessage, d time.Duration) {
+	t.Helper()
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {
 		select {
@@ -120,21 +125,69 @@ func ended(t *testing.T, stream <-chan json.RawMessage) {
 				return
 			}
 		case <-timer.C:
-			t.Fatalf("the stream is open after %s", soon)
+			t.Fatalf("the stream is open after %s", d)
 		}
 	}
 }
 
-// A key with an expiry stops working at that time, for what is already open too.
+// A key with an expiry stops working at that time, for what is already open too: its stream ends by itself.
 func TestClients_AnExpiringKeyStopsWorking(t *testing.T) {
 	t.Parallel()
 	d := Start(t, Options{})
 	m := d.Session(d.NewClient("a", "--expires", "3s"))
 	made := time.Now()
 	m.Legacy("tools/list", `{}`).Result(t)
+	stream := m.Listen()
+	endedWithin(t, stream, 3*time.Second+soon)
 	eventually(t, 6*time.Second, "401", func() bool { return m.Legacy("tools/list", `{}`).Status == http.StatusUnauthorized })
 	if after := time.Since(made); after < 1500*time.Millisecond {
 		t.Errorf("it stopped working after %s", after)
+	}
+}
+
+// A key that was rotated with a grace works beside its successor until that is over, and then its stream ends; without
+// one it is dead at once.
+func TestClients_ARotatedKeyWorksForItsGrace(t *testing.T) {
+	t.Parallel()
+	d := Start(t, Options{})
+	rotate := func(args ...string) string {
+		t.Helper()
+		var made struct {
+			Secret string `json:"access_key"`
+		}
+		d.JSON(&made, append([]string{"client", "key", "rotate", "a"}, args...)...)
+		return made.Secret
+	}
+	first := d.Session(d.NewClient("a"))
+	old := first.Listen()
+	second := d.Session(rotate("--grace", "3s", "--label", "laptop"))
+	first.Legacy("tools/list", `{}`).Result(t)
+	stream := second.Listen()
+	endedWithin(t, old, 3*time.Second+soon)
+	if r := first.Legacy("tools/list", `{}`); r.Status != http.StatusUnauthorized {
+		t.Errorf("after its grace: status %d, want 401", r.Status)
+	}
+	second.Legacy("tools/list", `{}`).Result(t)
+	var keys []struct {
+		ID       string     `json:"id"`
+		Label    string     `json:"label"`
+		LastUsed *time.Time `json:"last_used"`
+		Expires  *time.Time `json:"expires_at"`
+	}
+	current := ""
+	eventually(t, 20*time.Second, "last_used", func() bool {
+		d.JSON(&keys, "client", "key", "list", "a")
+		for _, k := range keys {
+			if k.Label == "laptop" && k.Expires == nil && k.LastUsed != nil {
+				current = k.ID
+			}
+		}
+		return current != ""
+	})
+	rotate(current)
+	ended(t, stream)
+	if r := second.Legacy("tools/list", `{}`); r.Status != http.StatusUnauthorized {
+		t.Errorf("rotated without a grace: status %d, want 401", r.Status)
 	}
 }
 

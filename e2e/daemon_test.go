@@ -34,6 +34,8 @@ type Options struct {
 	Dir  string   // data folder; "" is a new one
 	Args []string // further arguments of serve
 	Env  []string // further environment variables
+	// Program is the daemon, "" the one that all tests have.
+	Program string
 	// Slack skips the checks that a daemon ends well, for tests that end it badly.
 	Slack bool
 }
@@ -43,6 +45,8 @@ type Daemon struct {
 	Dir string
 	// Gateway and Dashboard are the addresses of the listeners, host:port.
 	Gateway, Dashboard string
+
+	program string // "" is the one that all tests have
 
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -59,7 +63,7 @@ func Start(t *testing.T, o Options) *Daemon {
 	if o.Dir == "" {
 		o.Dir = filepath.Join(shortTempDir(t), "data")
 	}
-	d := &Daemon{Dir: o.Dir, t: t, env: environment(t, o), log: new(logBuffer), done: make(chan struct{})}
+	d := &Daemon{Dir: o.Dir, program: o.Program, t: t, env: environment(t, o), log: new(logBuffer), done: make(chan struct{})}
 	args := append([]string{"serve", "--data-dir", d.Dir, "--gateway-addr", "localhost:0", "--dashboard-addr", "localhost:0", "--no-browser"}, o.Args...)
 	d.launch(args)
 	t.Cleanup(func() {
@@ -80,7 +84,10 @@ func Start(t *testing.T, o Options) *Daemon {
 // launch starts the process and watches for its end.
 func (d *Daemon) launch(args []string) {
 	d.t.Helper()
-	d.cmd = exec.Command(program, args...)
+	if d.program == "" {
+		d.program = program
+	}
+	d.cmd = exec.Command(d.program, args...)
 	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr = append(slices.Clip(d.env), "MCPMUX_DATA_DIR="+d.Dir), d.log, d.log
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)

@@ -41,18 +41,24 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	program = filepath.Join(dir, "mcpmux"+exeSuffix())
-	if err := goBuild(program, "github.com/mcpmux/mcpmux/cmd/mcpmux"); err != nil {
+	if err := goBuild(program, mainPackage); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil
 }
 
+const mainPackage = "github.com/mcpmux/mcpmux/cmd/mcpmux"
+
 // goBuild builds a program; with the race detector when the tests have it.
 func goBuild(out, pkg string) error {
-	args := []string{"build", "-o", out}
 	if raceEnabled {
-		args = append(args, "-race")
+		return goBuildWith(out, pkg, "-race")
 	}
+	return goBuildWith(out, pkg)
+}
+
+func goBuildWith(out, pkg string, flags ...string) error {
+	args := append([]string{"build", "-o", out}, flags...)
 	if text, err := exec.Command("go", append(args, pkg)...).CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", pkg, err, text)
 	}

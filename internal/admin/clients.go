@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -113,7 +114,7 @@ func (a *Admin) createClient(r *http.Request, body api.NewClient) (api.CreatedCl
 		return api.CreatedClient{}, err
 	}
 	key, hint, hash := a.cfg.NewKey()
-	_, rev, err := a.cfg.Store.CreateKey(ctx, c.ID, hash, hint, expires)
+	_, rev, err := a.cfg.Store.CreateKey(ctx, c.ID, store.NewKey{Hash: hash, Hint: hint, ExpiresAt: expires})
 	if err != nil {
 		// Without its key the Client is of no use, and its name would be taken.
 		_, _ = a.cfg.Store.DeleteClient(context.WithoutCancel(ctx), c.ID) // the first error is the one to tell
@@ -239,7 +240,7 @@ func (a *Admin) createKey(r *http.Request, body api.NewKey) (api.CreatedKey, err
 		return api.CreatedKey{}, err
 	}
 	key, hint, hash := a.cfg.NewKey()
-	made, rev, err := a.cfg.Store.CreateKey(r.Context(), c.ID, hash, hint, expires)
+	made, rev, err := a.cfg.Store.CreateKey(r.Context(), c.ID, store.NewKey{Hash: hash, Hint: hint, Label: strings.TrimSpace(body.Label), ExpiresAt: expires})
 	_, err = a.settled(r.Context(), rev, err)
 	return api.CreatedKey{AccessKey: made, Secret: key}, err
 }
@@ -260,7 +261,7 @@ func (a *Admin) revokeKey(r *http.Request) (mcpmux.AccessKey, error) {
 
 // rotateKey makes a key in place of another. The new one lives as long as the old one was to, if nothing else
 // is said: rotation is no way to a key that does not expire.
-func (a *Admin) rotateKey(r *http.Request, body api.NewKey) (api.CreatedKey, error) {
+func (a *Admin) rotateKey(r *http.Request, body api.RotatedKey) (api.CreatedKey, error) {
 	st, c, err := a.client(r)
 	if err != nil {
 		return api.CreatedKey{}, err
@@ -273,14 +274,23 @@ func (a *Admin) rotateKey(r *http.Request, body api.NewKey) (api.CreatedKey, err
 		life := mcpmux.Duration(old.ExpiresAt.Sub(old.CreatedAt))
 		body.ExpiresIn = &life
 	}
-	made, err := a.createKey(r, body)
+	expires, err := a.expiry(body.ExpiresIn)
 	if err != nil {
-		return made, err
+		return api.CreatedKey{}, err
 	}
-	rev, err := a.cfg.Store.RevokeKey(r.Context(), old.ID)
-	if mcpmux.CodeOf(err) == mcpmux.CodeNotFound && err != nil {
-		err = nil // somebody else revoked it meanwhile, which is what was asked for
+	var grace time.Duration
+	if body.Grace != nil {
+		grace = time.Duration(*body.Grace)
 	}
+	if grace < 0 || grace > maxGrace {
+		return api.CreatedKey{}, mcpmux.Errorf(mcpmux.CodeInvalid, "\"grace\" is from 0s to %s", maxGrace)
+	}
+	key, hint, hash := a.cfg.NewKey()
+	n := store.NewKey{Hash: hash, Hint: hint, Label: cmp.Or(strings.TrimSpace(body.Label), old.Label), ExpiresAt: expires}
+	made, rev, err := a.cfg.Store.RotateKey(r.Context(), old.ID, n, grace)
 	_, err = a.settled(r.Context(), rev, err)
-	return made, err
+	return api.CreatedKey{AccessKey: made, Secret: key}, err
 }
+
+// maxGrace bounds for how long a key may be used that was rotated.
+const maxGrace = 30 * 24 * time.Hour

@@ -224,9 +224,9 @@ func (c *Client) Keys(ctx context.Context, name string) ([]mcpmux.AccessKey, err
 	return get[[]mcpmux.AccessKey](ctx, c, nil, "clients", name, "keys")
 }
 
-// CreateKey makes an access key; a nil life is one without end.
-func (c *Client) CreateKey(ctx context.Context, name string, life *mcpmux.Duration) (api.CreatedKey, error) {
-	return post[api.CreatedKey](ctx, c, "", api.NewKey{ExpiresIn: life}, "clients", name, "keys")
+// CreateKey makes an access key.
+func (c *Client) CreateKey(ctx context.Context, name string, n api.NewKey) (api.CreatedKey, error) {
+	return post[api.CreatedKey](ctx, c, "", n, "clients", name, "keys")
 }
 
 // RevokeKey revokes an access key.
@@ -234,9 +234,9 @@ func (c *Client) RevokeKey(ctx context.Context, name string, key mcpmux.KeyID) (
 	return remove[mcpmux.AccessKey](ctx, c, "", nil, "clients", name, "keys", string(key))
 }
 
-// RotateKey makes an access key in place of another, which is revoked.
-func (c *Client) RotateKey(ctx context.Context, name string, key mcpmux.KeyID, life *mcpmux.Duration) (api.CreatedKey, error) {
-	return post[api.CreatedKey](ctx, c, "", api.NewKey{ExpiresIn: life}, "clients", name, "keys", string(key), "rotate")
+// RotateKey makes an access key in place of another.
+func (c *Client) RotateKey(ctx context.Context, name string, key mcpmux.KeyID, n api.RotatedKey) (api.CreatedKey, error) {
+	return post[api.CreatedKey](ctx, c, "", n, "clients", name, "keys", string(key), "rotate")
 }
 
 // AnswerSwitch says whether a Client in mode ask moves to the Space that became active.

@@ -145,13 +145,13 @@ func TestVerify_DoesNotAllocate(t *testing.T) {
 	v.Apply(oneClient(hash, true, nil))
 	header := "Bearer " + key
 	l := NewLastSeen(time.Now)
-	l.Seen("c1")
+	l.Seen("c1", "k1")
 	if n := testing.AllocsPerRun(100, func() {
 		who, err := v.Verify(header)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.Seen(who.Client)
+		l.Seen(who.Client, who.Key)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -182,7 +182,7 @@ func TestVerify_WhileStatesAreApplied(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				l.Seen(who.Client)
+				l.Seen(who.Client, who.Key)
 			}
 		})
 	}
@@ -196,20 +196,24 @@ func TestVerify_WhileStatesAreApplied(t *testing.T) {
 func TestLastSeen_TellsEachSightingOnce(t *testing.T) {
 	now := start()
 	l := NewLastSeen(func() time.Time { return now })
-	l.Seen("a")
+	l.Seen("a", "k1")
+	first := now
 	now = now.Add(time.Minute)
-	l.Seen("a")
-	l.Seen("b")
-	want := map[mcpmux.ClientID]time.Time{"a": now, "b": now}
-	if got := l.Flush(); !maps.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	l.Seen("a", "k2")
+	l.Seen("b", "k3")
+	got := l.Flush()
+	if want := map[mcpmux.ClientID]time.Time{"a": now, "b": now}; !maps.Equal(got.Clients, want) {
+		t.Errorf("clients: got %v, want %v", got.Clients, want)
 	}
-	if got := l.Flush(); len(got) != 0 {
+	if want := map[mcpmux.KeyID]time.Time{"k1": first, "k2": now, "k3": now}; !maps.Equal(got.Keys, want) {
+		t.Errorf("keys: got %v, want %v", got.Keys, want)
+	}
+	if got := l.Flush(); len(got.Clients)+len(got.Keys) != 0 {
 		t.Errorf("told again: %v", got)
 	}
 	now = now.Add(time.Minute)
-	l.Seen("b")
-	if got := l.Flush(); !maps.Equal(got, map[mcpmux.ClientID]time.Time{"b": now}) {
+	l.Seen("b", "k3")
+	if got := l.Flush(); !maps.Equal(got.Clients, map[mcpmux.ClientID]time.Time{"b": now}) {
 		t.Errorf("got %v", got)
 	}
 }

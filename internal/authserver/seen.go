@@ -7,54 +7,71 @@ import (
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/store"
 )
 
-// LastSeen remembers when each client was last seen, until it is flushed to the store.
+// LastSeen remembers when each credential was last used, until it is flushed to the store.
 type LastSeen struct {
 	now func() time.Time
-	// clients is replaced, not written to, when a client is seen for the first time.
-	clients atomic.Pointer[map[mcpmux.ClientID]*atomic.Int64]
-	mu      sync.Mutex // held to replace clients
+	// used is replaced, not written to, when a credential is used for the first time.
+	used atomic.Pointer[map[credential]*atomic.Int64]
+	mu   sync.Mutex // held to replace used
+}
+
+// credential is a Client with the access key or Authorization by which it came.
+type credential struct {
+	client mcpmux.ClientID
+	key    mcpmux.KeyID
 }
 
 // NewLastSeen makes a LastSeen that has seen nobody.
 func NewLastSeen(now func() time.Time) *LastSeen {
 	l := &LastSeen{now: now}
-	l.clients.Store(&map[mcpmux.ClientID]*atomic.Int64{})
+	l.used.Store(&map[credential]*atomic.Int64{})
 	return l
 }
 
-// Seen notes that the client was seen now. For a client seen before it takes no lock and does not allocate.
-func (l *LastSeen) Seen(client mcpmux.ClientID) {
-	at, ok := (*l.clients.Load())[client]
+// Seen notes that the client came now, by this access key or Authorization. For one that came so before it takes no
+// lock and does not allocate.
+func (l *LastSeen) Seen(client mcpmux.ClientID, key mcpmux.KeyID) {
+	c := credential{client, key}
+	at, ok := (*l.used.Load())[c]
 	if !ok {
-		at = l.add(client)
+		at = l.add(c)
 	}
 	at.Store(l.now().UnixNano())
 }
 
-// add makes room for a client.
-func (l *LastSeen) add(client mcpmux.ClientID) *atomic.Int64 {
+// add makes room for a credential.
+func (l *LastSeen) add(c credential) *atomic.Int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old := *l.clients.Load()
-	if at, ok := old[client]; ok {
+	old := *l.used.Load()
+	if at, ok := old[c]; ok {
 		return at
 	}
 	replaced := maps.Clone(old)
-	replaced[client] = new(atomic.Int64)
-	l.clients.Store(&replaced)
-	return replaced[client]
+	replaced[c] = new(atomic.Int64)
+	l.used.Store(&replaced)
+	return replaced[c]
 }
 
-// Flush returns who was seen since the last Flush, and when. Of a client that is seen while it runs, this or
+// Flush returns who and what was seen since the last Flush, and when. Of a client that is seen while it runs, this or
 // the next Flush tells.
-func (l *LastSeen) Flush() map[mcpmux.ClientID]time.Time {
-	seen := make(map[mcpmux.ClientID]time.Time)
-	for client, at := range *l.clients.Load() {
-		if ns := at.Swap(0); ns != 0 {
-			seen[client] = time.Unix(0, ns).UTC()
+func (l *LastSeen) Flush() store.Uses {
+	u := store.Uses{Clients: map[mcpmux.ClientID]time.Time{}, Keys: map[mcpmux.KeyID]time.Time{}}
+	for c, used := range *l.used.Load() {
+		ns := used.Swap(0)
+		if ns == 0 {
+			continue
+		}
+		at := time.Unix(0, ns).UTC()
+		if u.Clients[c.client].Before(at) {
+			u.Clients[c.client] = at
+		}
+		if c.key != "" {
+			u.Keys[c.key] = at
 		}
 	}
-	return seen
+	return u
 }

@@ -84,7 +84,7 @@ func (a *app) clientApproveCommand() *cobra.Command {
 			}
 			d.Mode = mcpmux.Mode(mode)
 			var err error
-			if d.ExpiresIn, err = lifetime(cmd, expires); err != nil {
+			if d.ExpiresIn, err = lifetime(cmd, "expires", expires); err != nil {
 				return err
 			}
 			client, err := c.ApproveClient(cmd.Context(), args[0], d)

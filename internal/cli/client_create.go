@@ -23,7 +23,7 @@ func (a *app) clientCreateCommand() *cobra.Command {
 			}
 			create.Name, create.Mode = args[0], mcpmux.Mode(mode)
 			var err error
-			if create.ExpiresIn, err = lifetime(cmd, expires); err != nil {
+			if create.ExpiresIn, err = lifetime(cmd, "expires", expires); err != nil {
 				return err
 			}
 			made, err := c.CreateClient(cmd.Context(), create)

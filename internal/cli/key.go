@@ -16,38 +16,58 @@ import (
 // clientKeyCommand is everything about access keys.
 func (a *app) clientKeyCommand() *cobra.Command {
 	return group("key", "access keys of a client",
-		a.keyMakeCommand("create NAME [--expires D]", "make another access key, which is printed once", takes("NAME"),
-			func(cmd *cobra.Command, c *adminclient.Client, args []string, life *mcpmux.Duration) (api.CreatedKey, error) {
-				return c.CreateKey(cmd.Context(), args[0], life)
-			}),
+		a.keyCreateCommand(),
 		a.ask("list NAME", "list a client's keys", takes("NAME"), a.keyList),
-		a.keyMakeCommand("rotate NAME [KEY] [--expires D]", "replace a key by a new one, which is printed once; without KEY, the client's only one", atMost(2, "NAME"),
-			func(cmd *cobra.Command, c *adminclient.Client, args []string, life *mcpmux.Duration) (api.CreatedKey, error) {
-				id, err := keyID(cmd, c, args)
-				if err != nil {
-					return api.CreatedKey{}, err
-				}
-				return c.RotateKey(cmd.Context(), args[0], id, life)
-			}),
+		a.keyRotateCommand(),
 		a.ask("revoke NAME [KEY]", "revoke a key at once; without KEY, the client's only one", atMost(2, "NAME"), a.keyRevoke),
 	)
 }
 
-// keyMakeCommand makes a command that ends in a new key.
-func (a *app) keyMakeCommand(use, short string, takes cobra.PositionalArgs,
-	make func(*cobra.Command, *adminclient.Client, []string, *mcpmux.Duration) (api.CreatedKey, error),
-) *cobra.Command {
+func (a *app) keyCreateCommand() *cobra.Command {
 	var expires string
-	cmd := a.ask(use, short, takes, func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
-		life, err := lifetime(cmd, expires)
-		if err != nil {
-			return err
-		}
-		key, err := make(cmd, c, args, life)
-		return a.reply(key, err, says("access key of %q (shown this once): %s", args[0], key.Secret))
-	})
-	cmd.Flags().StringVar(&expires, "expires", "", "how long the key works, like 720h or 30d (default: until it is revoked)")
+	var n api.NewKey
+	cmd := a.ask("create NAME [--label TEXT] [--expires D]", "make another access key, which is printed once", takes("NAME"),
+		func(cmd *cobra.Command, c *adminclient.Client, args []string) (err error) {
+			if n.ExpiresIn, err = lifetime(cmd, "expires", expires); err != nil {
+				return err
+			}
+			key, err := c.CreateKey(cmd.Context(), args[0], n)
+			return a.replyKey(key, err, args[0])
+		})
+	keyFlags(cmd, &n, &expires)
 	return cmd
+}
+
+func (a *app) keyRotateCommand() *cobra.Command {
+	var expires, grace string
+	var n api.RotatedKey
+	cmd := a.ask("rotate NAME [KEY] [--grace D] [--label TEXT] [--expires D]", "replace a key by a new one, which is printed once; without KEY, the client's only one",
+		atMost(2, "NAME"), func(cmd *cobra.Command, c *adminclient.Client, args []string) (err error) {
+			if n.ExpiresIn, err = lifetime(cmd, "expires", expires); err != nil {
+				return err
+			}
+			if n.Grace, err = lifetime(cmd, "grace", grace); err != nil {
+				return err
+			}
+			id, err := keyID(cmd, c, args)
+			if err != nil {
+				return err
+			}
+			key, err := c.RotateKey(cmd.Context(), args[0], id, n)
+			return a.replyKey(key, err, args[0])
+		})
+	keyFlags(cmd, &n.NewKey, &expires)
+	cmd.Flags().StringVar(&grace, "grace", "", "how long the old key works on, like 24h or 7d (default: it ends at once)")
+	return cmd
+}
+
+func keyFlags(cmd *cobra.Command, n *api.NewKey, expires *string) {
+	cmd.Flags().StringVar(&n.Label, "label", "", "what the key is for")
+	cmd.Flags().StringVar(expires, "expires", "", "how long the key works, like 720h or 30d (default: until it is revoked)")
+}
+
+func (a *app) replyKey(key api.CreatedKey, err error, name string) error {
+	return a.reply(key, err, says("access key of %q (shown this once): %s", name, key.Secret))
 }
 
 func (a *app) keyList(cmd *cobra.Command, c *adminclient.Client, args []string) error {
@@ -84,17 +104,17 @@ func keyID(cmd *cobra.Command, c *adminclient.Client, args []string) (mcpmux.Key
 	return "", mcpmux.Errorf(mcpmux.CodeNotFound, "%q has no key %q", args[0], args[1])
 }
 
-const keyHeading = "ID KEY CREATED EXPIRES"
+const keyHeading = "ID KEY LABEL CREATED EXPIRES LAST-USED"
 
 func keyRows(keys []mcpmux.AccessKey) (rows [][]string) {
 	for _, k := range keys {
-		rows = append(rows, []string{string(k.ID), k.Hint + "…", when(k.CreatedAt), whenOrNever(k.ExpiresAt)})
+		rows = append(rows, []string{string(k.ID), k.Hint + "…", or(k.Label, "-"), when(k.CreatedAt), whenOrNever(k.ExpiresAt), whenOrNever(k.LastUsed)})
 	}
 	return rows
 }
 
-// lifetime reads how long a key works: a duration of Go, or whole days.
-func lifetime(cmd *cobra.Command, text string) (*mcpmux.Duration, error) {
+// lifetime reads a flag that says how long something works: a duration of Go, or whole days.
+func lifetime(cmd *cobra.Command, flag, text string) (*mcpmux.Duration, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -108,7 +128,7 @@ func lifetime(cmd *cobra.Command, text string) (*mcpmux.Duration, error) {
 		}
 	}
 	if err != nil || life <= 0 {
-		return nil, misused(cmd, "--expires %q is not a time like 720h or 30d", text)
+		return nil, misused(cmd, "--%s %q is not a time like 720h or 30d", flag, text)
 	}
 	d := mcpmux.Duration(life)
 	return &d, nil

@@ -34,7 +34,7 @@ func (d *daemon) newAuthority(ctx context.Context) (*authserver.Server, error) {
 }
 
 // audit keeps the record of a decision.
-func (d *daemon) audit(a mcpmux.Activity) { d.ledger.record(a) }
+func (d *daemon) audit(a mcpmux.Activity) { d.ledger.decided.record(a) }
 
 // consentURL is the page on which the user decides on a request. Its host is the one by which the browser came, since
 // cookies belong to hosts, whatever the port.

@@ -176,7 +176,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	if d.authority, err = d.newAuthority(ctx); err != nil {
 		return err
 	}
-	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, failed: guard.NewLimiter(failedRate, failedRate), changed: func(running bool) { d.desk.gatewayChanged(running) }}
+	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, audit: d.audit, failed: guard.NewLimiter(failedRate, failedRate), changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
 		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
@@ -367,10 +367,8 @@ func (d *daemon) keepHouse(ctx context.Context) {
 }
 
 func (d *daemon) flushSeen(ctx context.Context) {
-	if seen := d.seen.Flush(); len(seen) > 0 {
-		if err := d.store.TouchClients(ctx, seen); err != nil {
-			d.log.Warn("last-seen times were not written", "err", err)
-		}
+	if err := d.store.SaveUses(ctx, d.seen.Flush()); err != nil {
+		d.log.Warn("last-seen times were not written", "err", err)
 	}
 }
 

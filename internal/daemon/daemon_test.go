@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,30 @@ func TestFollower_AFailedLoadIsTriedAgainWithTheNextChange(t *testing.T) {
 		}
 		cancel()
 		<-ended
+	})
+}
+
+func TestFollower_AppliesTheStateAnewWhenACredentialEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		ends := func(d time.Duration) *time.Time { at := begun.Add(d); return &at }
+		st := &mcpmux.State{
+			Revision:       7,
+			Keys:           []mcpmux.AccessKey{{ID: "never"}, {ID: "ended", ExpiresAt: ends(-time.Hour)}, {ID: "soon", ExpiresAt: ends(3 * time.Second)}},
+			Authorizations: []mcpmux.Authorization{{ID: "later", ExpiresAt: *ends(3 * time.Hour)}},
+		}
+		var applied []time.Duration
+		f := newFollower(func(context.Context) (*mcpmux.State, error) { return st, nil }, make(chan struct{}),
+			func(*mcpmux.State) { applied = append(applied, time.Since(begun)) }, slog.New(slog.DiscardHandler))
+		if err := f.once(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		f.run(ctx)
+		if want := []time.Duration{0, 3 * time.Second, 3 * time.Hour}; !slices.Equal(applied, want) {
+			t.Errorf("applied after %v, want %v", applied, want)
+		}
 	})
 }
 

@@ -42,7 +42,7 @@ func setUpDemo(ctx context.Context, st *store.Store) (key string, err error) {
 		return "", err
 	}
 	key, hint, hash := authserver.NewKey()
-	_, _, err = st.CreateKey(ctx, client.ID, hash, hint, nil)
+	_, _, err = st.CreateKey(ctx, client.ID, store.NewKey{Hash: hash, Hint: hint})
 	return key, err
 }
 

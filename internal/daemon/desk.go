@@ -114,7 +114,7 @@ func (k *desk) open(ctx context.Context, at guard.Binding) error {
 		return errors.Join(fmt.Errorf("open the control socket: %w", err), l.Close())
 	}
 	cfg := l.Config()
-	cfg.Keep, cfg.OneUser, cfg.Log = []string{"X-Mcpmux-Session"}, true, k.d.log
+	cfg.Keep, cfg.OneUser, cfg.Audit, cfg.Log = []string{"X-Mcpmux-Session"}, true, k.d.audit, k.d.log
 	dash := guard.Server(guard.Guard(cfg)(k.routes()), k.d.log)
 	ctl := guard.Server(k.admin.Socket(), k.d.log)
 	k.mu.Lock()

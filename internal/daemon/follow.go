@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
@@ -19,6 +20,7 @@ type follower struct {
 	// mu guards the following.
 	mu      sync.Mutex
 	applied int64
+	end     time.Time     // when the next credential ends; zero: none does
 	moved   chan struct{} // closed and replaced when applied grows
 }
 
@@ -34,25 +36,52 @@ func (f *follower) once(ctx context.Context) error {
 	}
 	f.apply(st)
 	f.mu.Lock()
-	f.applied = st.Revision
+	f.applied, f.end = st.Revision, st.NextEnd(time.Now())
 	close(f.moved)
 	f.moved = make(chan struct{})
 	f.mu.Unlock()
 	return nil
 }
 
-// run follows until ctx ends. A load that fails is tried again with the next Change.
+// lookEvery is how often it is looked whether a credential has ended: timers stand still while the machine sleeps.
+const lookEvery = time.Minute
+
+// run follows until ctx ends. A load that fails is tried again with the next Change. When a credential ends, the State
+// is applied anew too: what it holds open ends with it.
 func (f *follower) run(ctx context.Context) {
+	ends := time.NewTimer(f.untilNextEnd())
+	defer ends.Stop()
 	for {
 		select {
 		case <-f.changed:
-			if err := f.once(ctx); err != nil && ctx.Err() == nil {
-				f.log.Error("state was not loaded", "err", err)
+		case <-ends.C:
+			if end := f.nextEnd(); end.IsZero() || time.Now().Before(end) {
+				ends.Reset(f.untilNextEnd())
+				continue
 			}
 		case <-ctx.Done():
 			return
 		}
+		if err := f.once(ctx); err != nil && ctx.Err() == nil {
+			f.log.Error("state was not loaded", "err", err)
+			ends.Reset(time.Second)
+			continue
+		}
+		ends.Reset(f.untilNextEnd())
 	}
+}
+
+func (f *follower) nextEnd() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.end
+}
+
+func (f *follower) untilNextEnd() time.Duration {
+	if end := f.nextEnd(); !end.IsZero() {
+		return min(max(time.Until(end), 0), lookEvery)
+	}
+	return lookEvery
 }
 
 // wait returns once the revision is applied.

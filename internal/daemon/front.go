@@ -37,6 +37,7 @@ type front struct {
 	consentAt  func(hostname string) string // the dashboard's origin for who knows this machine by that name
 	health     http.Handler
 	authority  *authserver.Server
+	audit      func(mcpmux.Activity)
 	failed     *guard.Limiter // credentials that were no good, by the machine they came from
 	changed    func(running bool)
 
@@ -63,7 +64,7 @@ func (f *front) Start(ctx context.Context) error {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway did not start: %v", err)
 	}
 	cfg := l.Config()
-	cfg.Origins, cfg.Log = f.other, f.log
+	cfg.Origins, cfg.Audit, cfg.Log = f.other, f.audit, f.log
 	srv := guard.Server(guard.Guard(cfg)(f.routes()), f.log)
 	served := make(chan struct{})
 	f.gateway.Resume() // before the first request
@@ -195,6 +196,7 @@ func health(ready func() (bool, string)) http.Handler {
 			return
 		}
 		if ok, reason := ready(); !ok {
+			w.Header().Set("Retry-After", "1")
 			writeAnswer(w, http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": reason})
 			return
 		}

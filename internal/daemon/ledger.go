@@ -26,10 +26,14 @@ type ledger struct {
 	log     *slog.Logger
 	in      chan mcpmux.Activity
 	dropped atomic.Int64
+	// decided are the decisions that are recorded here.
+	decided *decisions
 }
 
 func newLedger(write func(context.Context, []mcpmux.Activity) error, log *slog.Logger) *ledger {
-	return &ledger{write: write, log: log, in: make(chan mcpmux.Activity, ledgerRoom)}
+	l := &ledger{write: write, log: log, in: make(chan mcpmux.Activity, ledgerRoom)}
+	l.decided = newDecisions(l.record, time.Now)
+	return l
 }
 
 // record takes a record without ever blocking.
@@ -48,8 +52,10 @@ func (l *ledger) run(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
+			l.decided.flush(false)
 			l.flush(ctx)
 		case <-ctx.Done():
+			l.decided.flush(true)
 			l.flush(context.WithoutCancel(ctx))
 			return
 		}

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
@@ -22,19 +24,20 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 			next.owned = append(next.owned, st.Servers[i].ID)
 		}
 	}
-	// What belongs to a Client that was denied counts no more than what is gone: its next request is refused, so
-	// nothing may come to it either.
+	// What belongs to a Client that was denied counts no more than what is gone or has ended: its next request is
+	// refused, so nothing may come to it either.
 	approved := make(map[mcpmux.ClientID]bool, len(st.Clients))
-	for _, c := range st.Clients {
-		approved[c.ID] = c.Approved
+	for i := range st.Clients {
+		approved[st.Clients[i].ID] = st.Clients[i].Approved
 	}
-	for _, k := range st.Keys {
-		if approved[k.Client] {
+	now := time.Now()
+	for i := range st.Keys {
+		if k := &st.Keys[i]; approved[k.Client] && (k.ExpiresAt == nil || now.Before(*k.ExpiresAt)) {
 			next.keys[k.ID] = struct{}{}
 		}
 	}
-	for _, a := range st.Authorizations {
-		if approved[a.Client] {
+	for i := range st.Authorizations {
+		if a := &st.Authorizations[i]; approved[a.Client] && now.Before(a.ExpiresAt) {
 			next.keys[a.ID] = struct{}{}
 		}
 	}

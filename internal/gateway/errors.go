@@ -35,7 +35,7 @@ type rpcError struct {
 //nolint:gochecknoglobals // immutable values
 var (
 	errNotJSON         = &rpcError{status: http.StatusUnsupportedMediaType, code: codeInvalidRequest, message: "Content-Type must be application/json"}
-	errTooManySessions = &rpcError{status: http.StatusServiceUnavailable, code: wire.CodeInternal, message: "too many open sessions; close some and try again"}
+	errTooManySessions = &rpcError{status: http.StatusServiceUnavailable, code: wire.CodeInternal, retryAfter: time.Second, message: "too many open sessions; close some and try again"}
 )
 
 // noSuchServer answers at the endpoint of a Server of which the Client sees nothing.
@@ -112,11 +112,16 @@ func retryable(m *protocol.Method) []byte {
 	return []byte(`{"retryable":true}`)
 }
 
-// writeError answers with a JSON-RPC error outside any exchange. id nil is written as null.
-func writeError(w http.ResponseWriter, id []byte, e *rpcError) {
-	if e.retryAfter > 0 { // RFC 9110 §10.2.3, in whole seconds
+// sayWhen tells when the same may be asked again (RFC 9110 §10.2.3), in whole seconds.
+func (e *rpcError) sayWhen(w http.ResponseWriter) {
+	if e.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((e.retryAfter+time.Second-1)/time.Second), 10))
 	}
+}
+
+// writeError answers with a JSON-RPC error outside any exchange. id nil is written as null.
+func writeError(w http.ResponseWriter, id []byte, e *rpcError) {
+	e.sayWhen(w)
 	writeJSON(w, e.httpStatus(false), wire.NewError(id, e.code, e.message, e.data))
 }
 

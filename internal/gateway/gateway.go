@@ -32,8 +32,8 @@ type Config struct {
 	Verify func(authorization string) (Identity, error)
 	// Challenge answers a request whose credential Verify refused with err (401 or 403).
 	Challenge func(w http.ResponseWriter, r *http.Request, err error)
-	// Seen notes that a Client was here. It must be cheap.
-	Seen func(mcpmux.ClientID)
+	// Seen notes that a Client was here, and by which credential. It must be cheap.
+	Seen func(mcpmux.ClientID, mcpmux.KeyID)
 	// Record takes the record of a request that was made or refused. It must not block.
 	Record func(mcpmux.Activity)
 	// Renew gets other credentials for a Server that refused those it was shown, after which the request may be made
@@ -93,7 +93,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, errors.New("gateway: Pool, Verify, Challenge and Log are needed")
 	}
 	if cfg.Seen == nil {
-		cfg.Seen = func(mcpmux.ClientID) {}
+		cfg.Seen = func(mcpmux.ClientID, mcpmux.KeyID) {}
 	}
 	if cfg.Record == nil {
 		cfg.Record = func(mcpmux.Activity) {}
@@ -140,7 +140,7 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 		g.cfg.Challenge(w, r, err)
 		return
 	}
-	g.cfg.Seen(id.Client)
+	g.cfg.Seen(id.Client, id.Key)
 	g.serveMessages(w, r, id)
 }
 
@@ -155,7 +155,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, alias string) {
 		g.cfg.Challenge(w, r, errElsewhere)
 		return
 	}
-	g.cfg.Seen(id.Client)
+	g.cfg.Seen(id.Client, id.Key)
 	switch r.Method {
 	case http.MethodPost:
 		g.servePost(w, r, id, alias)

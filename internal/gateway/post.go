@@ -194,6 +194,9 @@ func (x *exchange) rawID() []byte { return x.msg.Bytes(x.msg.ID) }
 // fail answers with an error of the gateway's own.
 func (x *exchange) fail(e *rpcError) {
 	x.land() // an id that is answered is free again
+	if x.reply.w != nil {
+		e.sayWhen(x.reply.w)
+	}
 	x.reply.finish(e.httpStatus(x.modern), wire.NewError(x.rawID(), e.code, e.message, e.data))
 }
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
 // DefaultMaxBody is the largest request body that is read, in bytes: a tools/call with a few images as
@@ -39,7 +41,9 @@ type Config struct {
 	OneUser bool
 	// MaxBody is the largest body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
-	Log     *slog.Logger
+	// Audit takes the record of a request that was refused for where it came from; nil: none is kept.
+	Audit func(mcpmux.Activity)
+	Log   *slog.Logger
 }
 
 // Hosts are the values of the Host header by which loopback clients reach port.
@@ -100,7 +104,11 @@ func Guard(cfg Config) func(http.Handler) http.Handler {
 		keep:    cfg.Keep,
 		oneUser: cfg.OneUser,
 		maxBody: cfg.MaxBody,
+		audit:   cfg.Audit,
 		log:     cfg.Log,
+	}
+	if g.audit == nil {
+		g.audit = func(mcpmux.Activity) {}
 	}
 	if g.maxBody == 0 {
 		g.maxBody = DefaultMaxBody
@@ -121,6 +129,7 @@ type gate struct {
 	keep       []string
 	oneUser    bool
 	maxBody    int64
+	audit      func(mcpmux.Activity)
 	log        *slog.Logger
 	ids        atomic.Uint64 // numbers the requests that are logged
 }
@@ -172,6 +181,8 @@ type refusal struct {
 	status  int
 	code    string
 	message string
+	// from is who the request came from, where that is why; "" for what is wrong in itself.
+	from string
 }
 
 // check decides. What it says of foreign headers is quoted and cut, so that they cannot fill a log or write
@@ -179,25 +190,25 @@ type refusal struct {
 func (g *gate) check(r *http.Request) *refusal {
 	if g.oneUser && !hasHost(g.public, r.Host) {
 		if name, other := OtherUser(r); other {
-			return denied("the dashboard is for the user who runs McpMux; you are " + quote(name))
+			return denied("user "+quote(name)+" of this machine", "the dashboard is for the user who runs McpMux; you are "+quote(name))
 		}
 	}
 	if r.Host == "" { // HTTP/1.0 lets it be absent; two are refused by net/http.
 		return broken("the request has no Host")
 	}
 	if !hasHost(g.hosts, r.Host) {
-		return denied("Host " + quote(r.Host) + " is not an address of McpMux; use one of " + strings.Join(g.hosts, ", "))
+		return denied("peer "+Peer(r), "Host "+quote(r.Host)+" is not an address of McpMux; use one of "+strings.Join(g.hosts, ", "))
 	}
 	if origins := r.Header["Origin"]; len(origins) > 0 {
 		if len(origins) > 1 {
-			return denied("the request has more than one Origin")
+			return denied("peer "+Peer(r), "the request has more than one Origin")
 		}
 		if !g.originAllowed(origins[0]) {
-			return denied("Origin " + quote(origins[0]) + " may not call McpMux: requests from web pages other than its own are refused")
+			return denied("page of "+quote(origins[0]), "Origin "+quote(origins[0])+" may not call McpMux: requests from web pages other than its own are refused")
 		}
 	}
 	if crossSite(r) {
-		return denied("the request comes from a page of another site (Sec-Fetch-Site: cross-site)")
+		return denied("peer "+Peer(r), "the request comes from a page of another site (Sec-Fetch-Site: cross-site)")
 	}
 	if name := g.headers(r.Header); name != "" {
 		return broken("the request has more than one " + name)
@@ -265,14 +276,17 @@ func broken(message string) *refusal {
 	return &refusal{status: http.StatusBadRequest, code: "invalid", message: message}
 }
 
-func denied(message string) *refusal {
-	return &refusal{status: http.StatusForbidden, code: "denied", message: message}
+func denied(from, message string) *refusal {
+	return &refusal{status: http.StatusForbidden, code: "denied", message: message, from: from}
 }
 
 // refuse answers and closes the connection: the body was not read, and may be too long to be.
 func (g *gate) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 	g.log.DebugContext(r.Context(), "request refused",
 		"request_id", g.ids.Add(1), "status", no.status, "method", r.Method, "path", cut(r.URL.Path), "reason", no.message)
+	if no.from != "" {
+		g.audit(mcpmux.Activity{At: time.Now(), Method: "guard/refused", Name: cut(r.Method + " " + r.URL.Path), Outcome: "denied", Actor: no.from, Detail: no.message})
+	}
 	w.Header().Set("Connection", "close")
 	writeError(w, no.status, no.code, no.message)
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
 const testPort = 45818
@@ -88,6 +90,32 @@ func TestGuard_LetsThroughOnlyLocalClientsAndItsOwnPages(t *testing.T) {
 				checkError(t, w, "denied")
 			}
 		})
+	}
+}
+
+func TestGuard_RefusalsForWhereARequestComesFromAreRecorded(t *testing.T) {
+	var rows []mcpmux.Activity
+	h := guarded(Config{Audit: func(a mcpmux.Activity) { rows = append(rows, a) }}, fine)
+	for _, r := range []*http.Request{
+		request("POST", "evil.example"),
+		request("POST", "localhost:45818", "Origin: http://evil.example"),
+		request("POST", "localhost:45818", "Sec-Fetch-Site: cross-site"),
+	} {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if len(rows) != 3 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for i, actor := range []string{"peer 192.0.2.1", `page of "http://evil.example"`, "peer 192.0.2.1"} {
+		if a := rows[i]; a.Method != "guard/refused" || a.Outcome != "denied" || a.Actor != actor || a.Detail == "" || a.Name != "POST /mcp" || a.At.IsZero() {
+			t.Errorf("%d: %+v", i, a)
+		}
+	}
+	for _, r := range []*http.Request{request("POST", "localhost:45818"), request("POST", ""), request("POST", "localhost:45818", "Authorization: a", "Authorization: b")} {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if len(rows) != 3 {
+		t.Errorf("what is only wrong in itself is no row: %+v", rows[3:])
 	}
 }
 

@@ -46,8 +46,11 @@ type AccessKey struct {
 	ID     KeyID    `json:"id"`
 	Client ClientID `json:"client_id"`
 	// Hint is the beginning of the key, enough to tell keys apart and too little to guess one.
-	Hint      string     `json:"hint"`
-	Hash      [32]byte   `json:"-"`
+	Hint string   `json:"hint"`
+	Hash [32]byte `json:"-"`
+	// Label is what the key is for, in the user's words.
+	Label     string     `json:"label,omitempty"`
 	CreatedAt time.Time  `json:"created_at"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	LastUsed  *time.Time `json:"last_used,omitempty"`
 }

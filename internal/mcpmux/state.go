@@ -67,3 +67,21 @@ type Activity struct {
 	// Detail says what of, in words.
 	Detail string `json:"detail,omitempty"`
 }
+
+// NextEnd is when the next access key or Authorization ends after now; zero where none does.
+func (st *State) NextEnd(now time.Time) (next time.Time) {
+	sooner := func(at time.Time) {
+		if at.After(now) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	for i := range st.Keys {
+		if at := st.Keys[i].ExpiresAt; at != nil {
+			sooner(*at)
+		}
+	}
+	for i := range st.Authorizations {
+		sooner(st.Authorizations[i].ExpiresAt)
+	}
+	return next
+}

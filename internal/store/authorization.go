@@ -329,23 +329,6 @@ func (s *Store) EndToken(ctx context.Context, hash [32]byte) (int64, error) {
 	})
 }
 
-// TouchAuthorizations notes when Authorizations were last used. It appends no Change.
-func (s *Store) TouchAuthorizations(ctx context.Context, used map[mcpmux.KeyID]time.Time) error {
-	if len(used) == 0 {
-		return nil
-	}
-	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		for id, at := range used {
-			err := t.exec(ctx, "UPDATE authorizations SET last_used = $1 WHERE id = $2 AND (last_used IS NULL OR last_used < $1)", at.UnixMicro(), string(id))
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return attempted("note when authorizations were used", err)
-}
-
 // PruneTokens forgets tokens that ended before a time, Authorizations that ended or have no token left, consents
 // that ended, and the answers of refresh tokens that were used longer ago than again. It answers how many
 // Authorizations those were.

@@ -3,9 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
-	"time"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
@@ -193,24 +190,6 @@ func (s *Store) AnswerSwitch(ctx context.Context, id mcpmux.ClientID, accept boo
 	})
 }
 
-// TouchClients notes when Clients were last seen. It appends no Change: nothing follows from it.
-func (s *Store) TouchClients(ctx context.Context, seen map[mcpmux.ClientID]time.Time) error {
-	if len(seen) == 0 {
-		return nil
-	}
-	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		for id, at := range seen {
-			// A Client that was deleted in the meantime is no longer of interest, and time does not go back.
-			err := t.exec(ctx, "UPDATE clients SET last_seen = $1 WHERE id = $2 AND (last_seen IS NULL OR last_seen < $1)", at.UnixMicro(), string(id))
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return err
-}
-
 // AddGrant lets a Client use a FeatureSet in a Space.
 func (s *Store) AddGrant(ctx context.Context, g mcpmux.Grant) (int64, error) {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
@@ -276,55 +255,5 @@ func (s *Store) RemoveGrant(ctx context.Context, g mcpmux.Grant) (int64, error) 
 			return mcpmux.Errorf(mcpmux.CodeNotFound, "the client %q has no such grant", c.Name)
 		}
 		return t.change(ctx, grantRemoved, g.Space, string(g.Client))
-	})
-}
-
-// maxHint bounds the part of an access key that is kept in the clear; see mcpmux.AccessKey.
-const maxHint = 16
-
-// CreateKey keeps the hash of a new access key.
-func (s *Store) CreateKey(ctx context.Context, client mcpmux.ClientID, hash [32]byte, hint string, expires *time.Time) (mcpmux.AccessKey, int64, error) {
-	k := mcpmux.AccessKey{ID: mcpmux.KeyID(newID()), Client: client, Hint: hint, Hash: hash}
-	if expires != nil {
-		at := expires.UTC().Truncate(time.Microsecond)
-		k.ExpiresAt = &at
-	}
-	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		k.CreatedAt = t.now
-		c, err := findClient(ctx, t, client)
-		if err != nil {
-			return err
-		}
-		if len(hint) > maxHint {
-			return fmt.Errorf("a hint of %d bytes would give too much of an access key away", len(hint))
-		}
-		if k.ExpiresAt != nil && !k.ExpiresAt.After(t.now) {
-			return mcpmux.Errorf(mcpmux.CodeInvalid, "an access key does not expire in the past")
-		}
-		err = t.exec(ctx, "INSERT INTO access_keys (id, client_id, hint, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
-			string(k.ID), string(client), hint, hash[:], k.CreatedAt.UnixMicro(), microsOrNil(k.ExpiresAt))
-		if err != nil {
-			return err
-		}
-		return t.change(ctx, accessKeyCreated, c.Space, string(k.ID))
-	})
-	return k, rev, err
-}
-
-// RevokeKey deletes an access key; others of its Client stay.
-func (s *Store) RevokeKey(ctx context.Context, id mcpmux.KeyID) (int64, error) {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		var c mcpmux.SpaceID
-		err := t.row(ctx, "SELECT c.space_id FROM access_keys k JOIN clients c ON c.id = k.client_id WHERE k.id = $1", string(id)).Scan(&c)
-		if errors.Is(err, sql.ErrNoRows) {
-			return mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such access key")
-		}
-		if err != nil {
-			return err
-		}
-		if err := t.exec(ctx, "DELETE FROM access_keys WHERE id = $1", string(id)); err != nil {
-			return err
-		}
-		return t.change(ctx, accessKeyRevoked, c, string(id))
 	})
 }

@@ -131,14 +131,14 @@ func TestStore_WhatIsNotThereIsNotFound(t *testing.T) {
 	gone(f.AnswerSwitch(bg, "x", true))
 	gone(f.AddGrant(bg, mcpmux.Grant{Client: "x", Space: home}))
 	gone(f.RemoveGrant(bg, mcpmux.Grant{Client: "x"}))
-	gone(only(f.CreateKey(bg, "x", [32]byte{}, "", nil)))
+	gone(only(f.CreateKey(bg, "x", NewKey{Hash: [32]byte{}})))
 	gone(f.RevokeKey(bg, "x"))
 	gone(f.SetSetting(bg, "gateway.color", "blue"))
 	if _, err := f.Values(bg, "x"); mcpmux.CodeOf(err) != mcpmux.CodeNotFound {
 		t.Errorf("Values: %v", err)
 	}
-	if err := f.TouchClients(bg, map[mcpmux.ClientID]time.Time{"x": time.Now()}); err != nil {
-		t.Errorf("TouchClients of a Client that is gone: %v", err)
+	if err := f.SaveUses(bg, Uses{map[mcpmux.ClientID]time.Time{"x": time.Now()}, map[mcpmux.KeyID]time.Time{"x": time.Now()}}); err != nil {
+		t.Errorf("SaveUses of what is gone: %v", err)
 	}
 }
 
@@ -429,11 +429,11 @@ func TestStore_DeletedClientTakesItsKeysAndGrants(t *testing.T) {
 	})
 	f.wrote(rev, err)
 	later := time.Now().Add(time.Hour)
-	k1, rev, err := f.CreateKey(bg, c.ID, [32]byte{1}, "mm_key_a", &later)
+	k1, rev, err := f.CreateKey(bg, c.ID, NewKey{Hash: [32]byte{1}, Hint: "mm_key_a", ExpiresAt: &later})
 	f.wrote(rev, err)
-	f.wrote(only(f.CreateKey(bg, c.ID, [32]byte{2}, "mm_key_b", nil)))
+	f.wrote(only(f.CreateKey(bg, c.ID, NewKey{Hash: [32]byte{2}, Hint: "mm_key_b"})))
 	past := time.Now().Add(-time.Second)
-	f.refused(mcpmux.CodeInvalid, "past")(only(f.CreateKey(bg, c.ID, [32]byte{3}, "", &past)))
+	f.refused(mcpmux.CodeInvalid, "past")(only(f.CreateKey(bg, c.ID, NewKey{Hash: [32]byte{3}, ExpiresAt: &past})))
 	f.wrote(f.RevokeKey(bg, k1.ID))
 	if st := f.state(); len(st.Keys) != 1 || st.Keys[0].Hint != "mm_key_b" || len(st.Grants) != 1 {
 		t.Errorf("keys %v, grants %v", st.Keys, st.Grants)
@@ -447,15 +447,22 @@ func TestStore_DeletedClientTakesItsKeysAndGrants(t *testing.T) {
 func TestStore_LastSeenGoesForwardWithoutAChange(t *testing.T) {
 	f := newStore(t)
 	c := f.client("Cursor", mcpmux.ModeFollow, "")
+	k, _, err := f.CreateKey(bg, c.ID, NewKey{Hash: [32]byte{7}, Label: "laptop"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	rev, at := f.state().Revision, time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 	for _, seen := range []time.Time{at, at.Add(-time.Hour)} {
-		if err := f.TouchClients(bg, map[mcpmux.ClientID]time.Time{c.ID: seen}); err != nil {
+		if err := f.SaveUses(bg, Uses{map[mcpmux.ClientID]time.Time{c.ID: seen}, map[mcpmux.KeyID]time.Time{k.ID: seen}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	st := f.state()
 	if st.Clients[0].LastSeen == nil || !st.Clients[0].LastSeen.Equal(at) || st.Clients[0].LastSeen.Location() != time.UTC || st.Revision != rev {
 		t.Errorf("last seen %v, revision %d → %d", st.Clients[0].LastSeen, rev, st.Revision)
+	}
+	if got := st.Keys[0]; got.LastUsed == nil || !got.LastUsed.Equal(at) || got.Label != "laptop" {
+		t.Errorf("the key is %+v", got)
 	}
 }
 

@@ -89,18 +89,18 @@ func loadKeys(ctx context.Context, t *tx, st *mcpmux.State) error {
 		var k mcpmux.AccessKey
 		var hash []byte
 		var created int64
-		var expires sql.NullInt64
-		if err := rows.Scan(&k.ID, &k.Client, &k.Hint, &hash, &created, &expires); err != nil {
+		var expires, used sql.NullInt64
+		if err := rows.Scan(&k.ID, &k.Client, &k.Hint, &hash, &k.Label, &created, &expires, &used); err != nil {
 			return err
 		}
 		if len(hash) != len(k.Hash) {
 			return fmt.Errorf("access key %s has a hash of %d bytes", k.ID, len(hash))
 		}
 		copy(k.Hash[:], hash)
-		k.CreatedAt, k.ExpiresAt = timeOf(created), timeOrNil(expires)
+		k.CreatedAt, k.ExpiresAt, k.LastUsed = timeOf(created), timeOrNil(expires), timeOrNil(used)
 		st.Keys = append(st.Keys, k)
 		return nil
-	}, "SELECT id, client_id, hint, hash, created_at, expires_at FROM access_keys ORDER BY id")
+	}, "SELECT id, client_id, hint, hash, label, created_at, expires_at, last_used FROM access_keys ORDER BY id")
 }
 
 func loadSettings(ctx context.Context, t *tx, st *mcpmux.State) error {

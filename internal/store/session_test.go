@@ -12,7 +12,7 @@ import (
 
 func (f *fixture) key(client mcpmux.ClientID, first byte) mcpmux.KeyID {
 	f.t.Helper()
-	k, rev, err := f.CreateKey(bg, client, [32]byte{first}, "mm_key_a", nil)
+	k, rev, err := f.CreateKey(bg, client, NewKey{Hash: [32]byte{first}, Hint: "mm_key_a"})
 	f.wrote(rev, err)
 	return k.ID
 }

@@ -310,7 +310,7 @@ func TestStore_EveryWriteAppendsItsChange(t *testing.T) {
 	step(f.AnswerSwitch(bg, c.ID, false))
 	step(f.AnswerSwitch(bg, c.ID, true))
 	step(f.SetClientMode(bg, c.ID, mcpmux.ModeLocked, work.ID))
-	k, r, err := f.CreateKey(bg, c.ID, [32]byte{1}, "mm_key_abcd", nil)
+	k, r, err := f.CreateKey(bg, c.ID, NewKey{Hash: [32]byte{1}, Hint: "mm_key_abcd"})
 	step(r, err)
 	step(f.RevokeKey(bg, k.ID))
 	step(f.SetSetting(bg, mcpmux.SettingLogLevel, "debug"))

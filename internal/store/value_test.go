@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -274,7 +275,7 @@ func TestStore_KeyHashOnly(t *testing.T) {
 	f := newStore(t)
 	c := f.client("Cursor", mcpmux.ModeFollow, "")
 	hash := [32]byte{1, 2, 3}
-	k, rev, err := f.CreateKey(bg, c.ID, hash, "mm_key_abcd", nil)
+	k, rev, err := f.CreateKey(bg, c.ID, NewKey{Hash: hash, Hint: "mm_key_abcd"})
 	f.wrote(rev, err)
 	if diff := cmp.Diff([]mcpmux.AccessKey{k}, f.state().Keys); diff != "" {
 		t.Error(diff)
@@ -283,7 +284,49 @@ func TestStore_KeyHashOnly(t *testing.T) {
 	if err != nil || strings.Contains(string(text), "hash") || strings.Contains(strings.ToLower(string(text)), `[1,2,3`) {
 		t.Errorf("JSON of a key: %s, %v", text, err)
 	}
-	if _, _, err := f.CreateKey(bg, c.ID, [32]byte{4}, "mm_key_abcdefghijklmnopqrstuvwxyz", nil); err == nil {
+	if _, _, err := f.CreateKey(bg, c.ID, NewKey{Hash: [32]byte{4}, Hint: "mm_key_abcdefghijklmnopqrstuvwxyz"}); err == nil {
 		t.Error("a whole key was taken as a hint")
+	}
+}
+
+func TestStore_RotatedKeyEndsWithItsGrace(t *testing.T) {
+	f := newStore(t)
+	c := f.client("Cursor", mcpmux.ModeFollow, "")
+	soon := time.Now().Add(time.Hour)
+	keyOf := func(hash byte, ends *time.Time) mcpmux.AccessKey {
+		t.Helper()
+		k, rev, err := f.CreateKey(bg, c.ID, NewKey{Hash: [32]byte{hash}, ExpiresAt: ends})
+		f.wrote(rev, err)
+		return k
+	}
+	find := func(id mcpmux.KeyID) *mcpmux.AccessKey {
+		for _, k := range f.state().Keys {
+			if k.ID == id {
+				return &k
+			}
+		}
+		return nil
+	}
+	atOnce, later, ending := keyOf(1, nil), keyOf(2, nil), keyOf(3, &soon)
+	_, rev, err := f.RotateKey(bg, atOnce.ID, NewKey{Hash: [32]byte{11}}, 0)
+	f.wrote(rev, err)
+	if find(atOnce.ID) != nil {
+		t.Error("a key without a grace is there still")
+	}
+	made, rev, err := f.RotateKey(bg, later.ID, NewKey{Hash: [32]byte{12}, Label: "new"}, 24*time.Hour)
+	f.wrote(rev, err)
+	if k := find(later.ID); k == nil || k.ExpiresAt == nil || k.ExpiresAt.Sub(made.CreatedAt) != 24*time.Hour {
+		t.Errorf("the old key is %+v", k)
+	}
+	if k := find(made.ID); k == nil || k.Label != "new" || k.ExpiresAt != nil || k.Client != c.ID {
+		t.Errorf("the new key is %+v", k)
+	}
+	_, rev, err = f.RotateKey(bg, ending.ID, NewKey{Hash: [32]byte{13}}, 24*time.Hour)
+	f.wrote(rev, err)
+	if k := find(ending.ID); k == nil || !k.ExpiresAt.Equal(*ending.ExpiresAt) {
+		t.Errorf("its grace made a key live longer: %+v", k)
+	}
+	if _, _, err := f.RotateKey(bg, "nobody", NewKey{Hash: [32]byte{14}}, 0); mcpmux.CodeOf(err) != mcpmux.CodeNotFound {
+		t.Error(err)
 	}
 }

@@ -53,9 +53,17 @@ type ClientGrant struct {
 	Space string `json:"space,omitempty"`
 }
 
-// NewKey is what an access key is made of; left out, it does not expire.
+// NewKey is what an access key is made of; where ExpiresIn is left out, it does not expire.
 type NewKey struct {
+	Label     string           `json:"label,omitempty"`
 	ExpiresIn *mcpmux.Duration `json:"expires_in,omitempty"`
+}
+
+// RotatedKey is what an access key is made of that takes another's place. Label is the other's and it lives as long as
+// that was to, where they are left out. The other ends after Grace, at once where that is left out.
+type RotatedKey struct {
+	NewKey
+	Grace *mcpmux.Duration `json:"grace,omitempty"`
 }
 
 // CreatedKey is a new access key, which is never shown again.

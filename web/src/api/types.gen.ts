@@ -15,6 +15,8 @@ export interface AccessKey {
   expires_at?: string;
   hint: string;
   id: string;
+  label?: string;
+  last_used?: string;
 }
 
 export interface Activity {
@@ -107,6 +109,8 @@ export interface CreatedKey {
   expires_at?: string;
   hint: string;
   id: string;
+  label?: string;
+  last_used?: string;
 }
 
 export interface Decided {
@@ -284,6 +288,7 @@ export interface NewFeatureSet {
 
 export interface NewKey {
   expires_in?: string;
+  label?: string;
 }
 
 export interface NewLogin {
@@ -340,6 +345,12 @@ export interface Request {
   scopes: string[];
   state: string;
   wider: boolean;
+}
+
+export interface RotatedKey {
+  expires_in?: string;
+  grace?: string;
+  label?: string;
 }
 
 export interface Secrets {
