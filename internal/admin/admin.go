@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/guard"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/store"
 )
@@ -80,6 +81,8 @@ type Config struct {
 	// NewKey makes an access key: the key itself, and what is kept of it.
 	NewKey  func() (key, hint string, hash [32]byte)
 	Process func() api.Process
+	// Audit keeps the record of a decision; nil keeps none.
+	Audit func(mcpmux.Activity)
 	// Hide takes secrets out of a text; nil takes out nothing.
 	Hide func(string) string
 	Log  *slog.Logger
@@ -94,6 +97,8 @@ type Admin struct {
 	mux    *http.ServeMux
 	logins *logins
 	events *events
+	// Limits by the machine that asks.
+	pairings, failures *guard.Limiter
 	// elicitations are those that wait for an answer.
 	elicitations elicitations
 
@@ -122,14 +127,24 @@ func New(cfg Config) (*Admin, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	a := &Admin{cfg: cfg, log: cfg.Log, events: newEvents(), logins: newLogins(cfg.Store.Install(), cfg.Now)}
+	if cfg.Audit == nil {
+		cfg.Audit = func(mcpmux.Activity) {}
+	}
+	a := &Admin{
+		cfg: cfg, log: cfg.Log, events: newEvents(), logins: newLogins(cfg.Store.Install(), cfg.Now),
+		pairings: guard.NewLimiter(pairingsPerMinute, pairingsPerMinute).Clock(cfg.Now),
+		failures: guard.NewLimiter(failuresPerMinute, failuresPerMinute).Clock(cfg.Now),
+	}
 	a.routes = table()
 	a.mux = a.serveMux()
 	return a, nil
 }
 
 // Close ends every event stream, and lets no new one begin. What else the API does goes on.
-func (a *Admin) Close() { a.events.close() }
+func (a *Admin) Close() {
+	a.events.close()
+	a.logins.close()
+}
 
 // Socket serves the API to whoever can open the control socket.
 func (a *Admin) Socket() http.Handler {

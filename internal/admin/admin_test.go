@@ -3,8 +3,10 @@ package admin
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -277,5 +279,31 @@ func TestEvents_SubscriberThatFallsBehindIsCutOff(t *testing.T) {
 	}
 	if n != queueLen {
 		t.Errorf("%d events before the end, want %d", n, queueLen)
+	}
+}
+
+func TestRecord_HasEveryRequestThatChangesSomethingAndNothingThatIsInIt(t *testing.T) {
+	w := newWorld(t)
+	var record []mcpmux.Activity
+	w.admin.cfg.Audit = func(a mcpmux.Activity) { record = append(record, a) }
+	const canary = "sk-canary-1234567890"
+	w.must("GET", "/status", "")
+	w.must("POST", "/servers", `{"alias":"files","definition":{"transport":"stdio","command":"x"},"values":[{"kind":"env","name":"KEY","value":"`+canary+`","secret":true}]}`)
+	w.must("POST", "/clients", `{"name":"Cursor"}`)
+	w.ask("POST", "/clients", `{"name":"`+canary+`","mode":"`+canary+`"}`)
+	w.must("DELETE", "/clients/Cursor", "")
+	want := []string{"admin/post /servers ok ", "admin/post /clients ok ", "admin/post /clients error invalid", "admin/delete /clients/Cursor ok "}
+	var got []string
+	for _, a := range record {
+		got = append(got, a.Method+" "+a.Name+" "+a.Outcome+" "+a.Detail)
+		if a.Actor != "user (command line)" || !a.Decision() || a.At.IsZero() {
+			t.Errorf("%+v", a)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if text, err := json.Marshal(record); err != nil || strings.Contains(string(text), canary) {
+		t.Errorf("%s %v", text, err)
 	}
 }

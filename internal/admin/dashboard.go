@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +20,12 @@ var pageHeaders = map[string]string{
 	"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
+// What a page asks that is not logged in.
+const (
+	sessionPath = "/session"
+	pairPath    = "/session/pair"
+)
+
 // Dashboard serves the page, /session where it logs in, and the API to whoever is logged in.
 func (a *Admin) Dashboard(static http.Handler) http.Handler {
 	api := a.loggedIn(a.Socket())
@@ -26,7 +34,7 @@ func (a *Admin) Dashboard(static http.Handler) http.Handler {
 			w.Header().Set(name, value)
 		}
 		switch path := r.URL.Path; {
-		case path == "/session":
+		case path == sessionPath || path == pairPath:
 			a.serveSession(w, r)
 		case path == "/api" || strings.HasPrefix(path, "/api/"):
 			w.Header().Set("Cache-Control", "no-store")
@@ -43,17 +51,18 @@ func (a *Admin) Dashboard(static http.Handler) http.Handler {
 
 func (a *Admin) serveSession(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	var err error
-	switch r.Method {
-	case http.MethodPost:
-		err = a.login(w, r)
-	case http.MethodDelete:
-		err = a.logout(w, r)
-	default:
-		w.Header().Set("Allow", "DELETE, POST")
-		err = badForm(http.StatusMethodNotAllowed, "/session takes POST and DELETE")
+	methods := map[string]func(http.ResponseWriter, *http.Request) error{http.MethodDelete: a.logout, http.MethodPost: a.login}
+	if r.URL.Path == pairPath {
+		methods = map[string]func(http.ResponseWriter, *http.Request) error{http.MethodPost: a.pair}
 	}
-	if err != nil {
+	do := methods[r.Method]
+	if do == nil {
+		allow := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
+		w.Header().Set("Allow", allow)
+		a.fail(w, r, badForm(http.StatusMethodNotAllowed, "%s takes %s", r.URL.Path, allow))
+		return
+	}
+	if err := do(w, r); err != nil {
 		a.fail(w, r, err)
 	}
 }

@@ -2,85 +2,59 @@ package admin
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/guard"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
 const (
-	// sessionHeader carries the secret of a login. A page of another origin can make a browser send a cookie,
+	// sessionHeader carries the secret of a session. A page of another origin can make a browser send a cookie,
 	// but not this.
 	sessionHeader = "X-Mcpmux-Session"
 
 	// ticketLife is how long a ticket waits to be used; a browser needs a few seconds to start.
 	ticketLife = 60 * time.Second
 
-	// sessionLife is how long a login lasts: a working day.
-	sessionLife = 12 * time.Hour
+	// maxTickets bounds what is remembered; the oldest makes room.
+	maxTickets = 16
 
-	// maxTickets and maxSessions bound what is remembered; the oldest makes room.
-	maxTickets  = 16
-	maxSessions = 25
+	// failuresPerMinute bounds how many logins of one machine fail before it is told to wait. Good ones always
+	// succeed: nobody is locked out by others' mistakes.
+	failuresPerMinute = 20
+
+	ticketPrefix = "mm_tkt_"
 )
 
-// logins are the tickets that wait and the logins that last. They are in memory: a restart of the daemon ends
-// them all. Of tickets, cookies and secrets only hashes are kept.
-type logins struct {
-	cookie string // the cookie's name
-	now    func() time.Time
+// errNoLogin is the answer to who is not logged in.
+var errNoLogin = mcpmux.Errorf(mcpmux.CodeLoginRequired, "you are not logged in: run `mcpmux dashboard` in a terminal, which opens the dashboard logged in")
 
-	// mu guards the following.
-	mu       sync.Mutex
-	tickets  map[[32]byte]time.Time // when each ends
-	sessions map[[32]byte]*session  // by the hash of the cookie
-}
-
-type session struct {
-	secret [32]byte
-	ends   time.Time
-	// over is closed with the session, and its streams end.
-	over chan struct{}
-}
-
-// newLogins names the cookie after the installation: cookies do not know ports, so two daemons on one machine
-// would overwrite each other's.
-func newLogins(install string, now func() time.Time) *logins {
-	return &logins{
-		cookie: "mcpmux_" + install[:min(8, len(install))], now: now,
-		tickets: map[[32]byte]time.Time{}, sessions: map[[32]byte]*session{},
-	}
-}
-
-// token is 256 random bits as text.
-func token() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return base64.RawURLEncoding.EncodeToString(b[:])
+// errNoSecret is the answer to a cookie without what belongs to it: 403, for the browser has a session that this page
+// does not.
+var errNoSecret error = &formError{
+	http.StatusForbidden,
+	mcpmux.Errorf(mcpmux.CodeLoginRequired, "this page is not the one that is logged in: run `mcpmux dashboard` in a terminal, which opens the dashboard logged in"),
 }
 
 func (l *logins) newTicket() (ticket string, ends time.Time) {
-	ticket, ends = token(), l.now().Add(ticketLife)
+	ticket, ends = ticketPrefix+token(), l.now().Add(ticketLife)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep()
 	if len(l.tickets) >= maxTickets {
 		delete(l.tickets, oldest(l.tickets, func(t time.Time) time.Time { return t }))
 	}
-	l.tickets[sha256.Sum256([]byte(ticket))] = ends
+	l.tickets[hashed(ticket)] = ends
 	return ticket, ends
 }
 
 // redeem uses a ticket up and begins a session.
-func (l *logins) redeem(ticket string) (cookie string, s api.Session, ok bool) {
-	sum := sha256.Sum256([]byte(ticket))
+func (l *logins) redeem(ticket string, v visitor) (cookie string, s api.Session, ok bool) {
+	sum := hashed(ticket)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep()
@@ -88,71 +62,8 @@ func (l *logins) redeem(ticket string) (cookie string, s api.Session, ok bool) {
 		return "", s, false
 	}
 	delete(l.tickets, sum)
-	if len(l.sessions) >= maxSessions {
-		l.end(oldest(l.sessions, func(s *session) time.Time { return s.ends }))
-	}
-	cookie, s = token(), api.Session{Secret: token(), ExpiresAt: l.now().Add(sessionLife)}
-	l.sessions[sha256.Sum256([]byte(cookie))] = &session{
-		secret: sha256.Sum256([]byte(s.Secret)), ends: s.ExpiresAt, over: make(chan struct{}),
-	}
+	cookie, s = l.begin(v)
 	return cookie, s, true
-}
-
-// find is the session of a request: both halves must be right.
-func (l *logins) find(r *http.Request) (id [32]byte, s *session) {
-	c, err := r.Cookie(l.cookie)
-	if err != nil {
-		return id, nil
-	}
-	id = sha256.Sum256([]byte(c.Value))
-	secret := sha256.Sum256([]byte(r.Header.Get(sessionHeader)))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sweep()
-	s = l.sessions[id]
-	if s == nil || subtle.ConstantTimeCompare(s.secret[:], secret[:]) == 0 {
-		return id, nil
-	}
-	return id, s
-}
-
-func (l *logins) logout(id [32]byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.end(id)
-}
-
-// end and sweep are called with mu held.
-func (l *logins) end(id [32]byte) {
-	if s := l.sessions[id]; s != nil {
-		close(s.over)
-		delete(l.sessions, id)
-	}
-}
-
-func (l *logins) sweep() {
-	now := l.now()
-	for sum, ends := range l.tickets {
-		if !now.Before(ends) {
-			delete(l.tickets, sum)
-		}
-	}
-	for id, s := range l.sessions {
-		if !now.Before(s.ends) {
-			l.end(id)
-		}
-	}
-}
-
-func oldest[V any](all map[[32]byte]V, at func(V) time.Time) (key [32]byte) {
-	first := true
-	var when time.Time
-	for k, v := range all {
-		if t := at(v); first || t.Before(when) {
-			first, key, when = false, k, t
-		}
-	}
-	return key
 }
 
 // Ticket makes an address of the dashboard that logs a browser in, once. The ticket is in the fragment, which
@@ -166,39 +77,90 @@ func (a *Admin) Ticket() (api.Ticket, error) {
 	return api.Ticket{URL: origin + "/#ticket=" + ticket, ExpiresAt: ends}, nil
 }
 
-func (a *Admin) ticket(*http.Request) (api.Ticket, error) { return a.Ticket() }
+// ticket is for the control socket alone: a session that could make tickets would never have to end.
+func (a *Admin) ticket(r *http.Request) (api.Ticket, error) {
+	if fromDashboard(r) {
+		return api.Ticket{}, mcpmux.Errorf(mcpmux.CodeDenied, "another browser is logged in from the command line: `mcpmux dashboard`, or `mcpmux login CODE`")
+	}
+	return a.Ticket()
+}
 
-// errNoLogin is the answer to who is not logged in.
-var errNoLogin = mcpmux.Errorf(mcpmux.CodeLoginRequired, "you are not logged in: run `mcpmux dashboard` in a terminal, which opens the dashboard logged in")
-
-// login is POST /session: a ticket becomes a session.
+// login is POST /session: a ticket, or a code that was typed into a terminal, becomes a session.
 func (a *Admin) login(w http.ResponseWriter, r *http.Request) error {
-	var body api.SessionTicket
+	var body api.NewSession
 	if err := readBody(w, r, &body, false); err != nil {
 		return err
 	}
-	cookie, s, ok := a.logins.redeem(body.Ticket)
-	if !ok {
-		return mcpmux.Errorf(mcpmux.CodeLoginRequired, "this address was used before or is older than a minute; run `mcpmux dashboard` again")
+	switch {
+	case (body.Ticket == "") == (body.Pair == ""):
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "the body has either a ticket or a pair")
+	case body.Pair != "":
+		return a.loginByCode(w, r, body.Pair)
 	}
+	v := visitorOf(r)
+	cookie, s, ok := a.logins.redeem(body.Ticket, v)
+	if !ok {
+		return a.notLoggedIn(w, v, http.StatusUnauthorized, "this address was used before or is older than a minute; run `mcpmux dashboard` again")
+	}
+	return a.welcome(w, r, cookie, s, v.String()+", by a ticket")
+}
+
+// loginByCode asks for a page that shows a code whether it is let in.
+func (a *Admin) loginByCode(w http.ResponseWriter, r *http.Request, secret string) error {
+	v := visitorOf(r)
+	switch state, cookie, s := a.logins.poll(secret, v); state {
+	case pairingWaits:
+		writeJSON(w, http.StatusAccepted, []byte(`{"state":"waiting"}`))
+		return nil
+	case pairingDone:
+		return a.welcome(w, r, cookie, s, v.String()+", by a code")
+	default:
+		return a.notLoggedIn(w, v, http.StatusGone, "the code does not count any more: it lasts for five minutes, or there were too many wrong ones; begin again")
+	}
+}
+
+// notLoggedIn refuses what is to become a session, or where that went on for long, says to wait.
+func (a *Admin) notLoggedIn(w http.ResponseWriter, v visitor, status int, message string) error {
+	if ok, after := a.failures.Allow(v.peer); !ok {
+		guard.TooMany(w, after, "too many logins failed; wait a moment")
+		return nil
+	}
+	a.record("auth/refused", "denied", "peer "+v.peer, v.browser()+": a ticket or code that does not count")
+	return &formError{status, mcpmux.Errorf(mcpmux.CodeLoginRequired, "%s", message)}
+}
+
+// welcome answers a login. The session that the browser had ends: its cookie is overwritten.
+func (a *Admin) welcome(w http.ResponseWriter, r *http.Request, cookie string, s api.Session, detail string) error {
+	a.logins.replaced(r)
 	a.setCookie(w, cookie, int(sessionLife/time.Second))
+	a.record("auth/login", "ok", "user (dashboard)", detail)
 	return answer(w, s, nil)
+}
+
+// replaced ends the sessions of a request's cookies.
+func (l *logins) replaced(r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range r.CookiesNamed(l.cookie) {
+		l.end(hashed(c.Value))
+	}
 }
 
 // logout is DELETE /session.
 func (a *Admin) logout(w http.ResponseWriter, r *http.Request) error {
-	id, s := a.logins.find(r)
-	if s == nil {
-		return errNoLogin
+	mine, err := a.logins.find(r)
+	if err != nil {
+		return err
 	}
-	a.logins.logout(id)
+	a.logins.endWhere(func(s *session) bool { return s == mine })
+	a.record("auth/logout", "ok", "user (dashboard)", mine.String())
 	a.setCookie(w, "", -1)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // setCookie says Secure where the dashboard's origin is one of https, and not else: Safari keeps no such cookie from
-// http://localhost.
+// http://localhost. Strict does for the page of a consent too, to which another site leads: it asks for itself.
 func (a *Admin) setCookie(w http.ResponseWriter, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: see above; it is for this machine's own pages, without TLS.
 		Name: a.logins.cookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode,
@@ -206,27 +168,36 @@ func (a *Admin) setCookie(w http.ResponseWriter, value string, maxAge int) {
 	})
 }
 
-// loggedIn lets only requests with a login through, and ends them with it.
+// loggedIn lets only requests of a session through. Reads, streams among them, end with it; a write that has begun is
+// not given up half-way.
 func (a *Admin) loggedIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, s := a.logins.find(r)
-		if s == nil {
-			a.fail(w, r, errNoLogin)
+		s, err := a.logins.find(r)
+		if err != nil {
+			if errors.Is(err, errNoSecret) {
+				a.record("auth/refused", "denied", "peer "+guard.Peer(r), "the cookie of a session without its secret")
+			}
+			a.fail(w, r, err)
 			return
 		}
-		ctx, cancel := context.WithDeadline(context.WithValue(r.Context(), wayKey{}, wayDashboard), s.ends)
-		defer cancel()
-		if r.Method == http.MethodGet { // a write that has begun is not given up half-way
-			done := make(chan struct{})
-			defer close(done)
+		ctx := context.WithValue(context.WithValue(r.Context(), wayKey{}, wayDashboard), sessionKey{}, s)
+		if r.Method == http.MethodGet {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithCancel(ctx)
+			defer cancel()
 			go func() {
 				select {
 				case <-s.over:
 					cancel()
-				case <-done:
+				case <-ctx.Done():
 				}
 			}()
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// record keeps a decision. Nothing in it is a secret.
+func (a *Admin) record(method, outcome, actor, detail string) {
+	a.cfg.Audit(mcpmux.Activity{At: a.cfg.Now(), Method: method, Outcome: outcome, Actor: actor, Detail: detail})
 }

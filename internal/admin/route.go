@@ -133,8 +133,33 @@ func (a *Admin) dispatch(methods map[string]*route) http.Handler {
 		if err == nil {
 			err = rt.serve(a, w, r)
 		}
+		a.changed(r, err)
 		if err != nil {
 			a.fail(w, r, err)
 		}
 	})
+}
+
+// maxRecorded is how much of the path of a request the record has, in bytes.
+const maxRecorded = 256
+
+// changed keeps the record of a request that changes something, or was to: who asked for what, and how it went. What was
+// in it, and what an error says of that, is not recorded: it may be a secret.
+func (a *Admin) changed(r *http.Request, err error) {
+	if r.Method == http.MethodGet || a.cfg.Audit == nil {
+		return
+	}
+	name := strings.TrimPrefix(r.URL.Path, prefix)
+	if r.URL.RawQuery != "" {
+		name += "?" + r.URL.RawQuery
+	}
+	name = name[:min(len(name), maxRecorded)]
+	act := mcpmux.Activity{At: a.cfg.Now(), Method: "admin/" + strings.ToLower(r.Method), Name: strings.ToValidUTF8(name, ""), Outcome: "ok", Actor: actor(r)}
+	if err != nil {
+		act.Outcome, act.Detail = "error", string(mcpmux.CodeOf(err))
+		if mcpmux.CodeOf(err) == mcpmux.CodeDenied {
+			act.Outcome = "denied"
+		}
+	}
+	a.cfg.Audit(act)
 }

@@ -94,8 +94,13 @@ func table() []route {
 		send(put, "/settings/{key}", "Change a setting.", (*Admin).setSetting),
 		streams("/audit", "The record of requests.", reflect.TypeFor[[]api.Activity](), (*Admin).audit, "activity (one record)",
 			param{"after", "integer", "Only records after the one with this id; absent, the newest."},
-			param{"limit", "integer", "How many records; absent, 100."}, followed),
-		post("/dashboard/ticket", "An address of the dashboard that logs its browser in, once.", (*Admin).ticket),
+			param{"limit", "integer", "How many records; absent, 100."},
+			param{"decisions", "boolean", "1 leaves out what is no decision about who may do what."}, followed),
+		post("/dashboard/ticket", "An address of the dashboard that logs its browser in, once; on the control socket only.", (*Admin).ticket),
+		send(create, "/dashboard/pair", "Log the page in that shows a code; on the control socket only.", (*Admin).approvePairing),
+		get("/sessions", "The browsers that are logged in to the dashboard.", (*Admin).listSessions),
+		row(del, "/sessions", "Log every browser out.", (*Admin).endSessions),
+		row(del, "/sessions/{id}", "Log one browser out.", (*Admin).endSession),
 	}
 }
 

@@ -140,24 +140,28 @@ func (a *Admin) audit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	decisions, err := flag(r, "decisions")
+	if err != nil {
+		return err
+	}
 	records := []api.Activity{}
 	if limit > 0 {
-		if records, err = a.activities(r, after, int(min(limit, maxAudit))); err != nil {
+		if records, err = a.activities(r, store.ActivityFilter{AfterID: after, Limit: int(min(limit, maxAudit)), Decisions: decisions}); err != nil {
 			return err
 		}
 	}
 	if !follow {
 		return answer(w, records, nil)
 	}
-	a.followAudit(newStream(w, r), records, after)
+	a.followAudit(newStream(w, r), records, after, decisions)
 	return nil
 }
 
 // followAudit sends the records and, until the reader is gone, what is recorded after them.
-func (a *Admin) followAudit(s *stream, records []api.Activity, after int64) {
+func (a *Admin) followAudit(s *stream, records []api.Activity, after int64, decisions bool) {
 	s.write([]byte(": begin\n\n"))
 	if len(records) == 0 && after == 0 { // nothing was asked for of the past
-		if last, err := a.activities(s.r, 0, 1); err == nil && len(last) > 0 {
+		if last, err := a.activities(s.r, store.ActivityFilter{Limit: 1}); err == nil && len(last) > 0 {
 			after = last[0].ID
 		}
 	}
@@ -166,14 +170,16 @@ func (a *Admin) followAudit(s *stream, records []api.Activity, after int64) {
 	defer beat.Stop()
 	for s.err == nil {
 		for _, e := range records {
-			s.sendJSON("activity", e)
+			if !decisions || e.Decision() {
+				s.sendJSON("activity", e)
+			}
 			after = e.ID
 		}
 		records = nil
 		select {
 		case <-tick.C:
 			var err error
-			if records, err = a.activities(s.r, after, maxAudit); err != nil {
+			if records, err = a.activities(s.r, store.ActivityFilter{AfterID: after, Limit: maxAudit}); err != nil {
 				return
 			}
 		case <-beat.C:
@@ -187,8 +193,8 @@ func (a *Admin) followAudit(s *stream, records []api.Activity, after int64) {
 }
 
 // activities reads records with the names of what they are about.
-func (a *Admin) activities(r *http.Request, after int64, limit int) ([]api.Activity, error) {
-	list, err := a.cfg.Store.Activities(r.Context(), store.ActivityFilter{AfterID: after, Limit: limit})
+func (a *Admin) activities(r *http.Request, f store.ActivityFilter) ([]api.Activity, error) {
+	list, err := a.cfg.Store.Activities(r.Context(), f)
 	if err != nil || len(list) == 0 {
 		return []api.Activity{}, err
 	}

@@ -29,6 +29,9 @@ type world struct {
 	socket http.Handler
 	desk   http.Handler
 	ago    atomic.Int64 // how far the clock went, in nanoseconds
+	// origin is the dashboard's, audited what was recorded.
+	origin  string
+	audited []mcpmux.Activity
 }
 
 func newWorld(t *testing.T) *world {
@@ -45,15 +48,16 @@ func newWorld(t *testing.T) *world {
 	if err := st.Unlock(box); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: st, front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
+	w := &world{t: t, store: st, origin: "http://localhost:45819", front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
 	w.admin, err = New(Config{
 		Store: st, Servers: servers{}, Gateway: w.front, Logins: played{}, Requests: nobodyWaits{}, Secrets: playedKey{}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
+		Audit: func(a mcpmux.Activity) { w.audited = append(w.audited, a) },
 		NewKey: func() (string, string, [32]byte) {
 			key := "mm_key_" + rand.Text()
 			return key, key[:11], sha256.Sum256([]byte(key))
 		},
 		Process: func() api.Process {
-			return api.Process{Version: "1", DashboardAddr: "localhost:45819", DashboardURL: "http://localhost:45819", GatewayURL: "http://localhost:45818", Ready: true}
+			return api.Process{Version: "1", DashboardAddr: "localhost:45819", DashboardURL: w.origin, GatewayURL: "http://localhost:45818", Ready: true}
 		},
 		Wait: func(ctx context.Context, _ int64) error {
 			state, err := st.Load(ctx)
@@ -159,3 +163,8 @@ const github = `{"alias":"github","definition":{"transport":"stdio","command":"n
 type nobodyWaits struct{ Requests }
 
 func (nobodyWaits) Open() []api.Request { return nil }
+
+func (nobodyWaits) Request(string) (api.Request, error) {
+	return api.Request{}, mcpmux.Errorf(mcpmux.CodeNotFound, "nobody waits")
+}
+func (nobodyWaits) Bound(*http.Request, string) bool { return true }

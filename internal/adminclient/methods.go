@@ -38,6 +38,26 @@ func (c *Client) DashboardTicket(ctx context.Context) (api.Ticket, error) {
 	return post[api.Ticket](ctx, c, "", nil, "dashboard", "ticket")
 }
 
+// ApprovePairing logs in the page of the dashboard that shows the code.
+func (c *Client) ApprovePairing(ctx context.Context, code string) (api.Paired, error) {
+	return post[api.Paired](ctx, c, "", api.PairingCode{Code: code}, "dashboard", "pair")
+}
+
+// Sessions lists the browsers that are logged in to the dashboard.
+func (c *Client) Sessions(ctx context.Context) ([]api.DashboardSession, error) {
+	return get[[]api.DashboardSession](ctx, c, nil, "sessions")
+}
+
+// EndSessions logs every browser out.
+func (c *Client) EndSessions(ctx context.Context) ([]api.DashboardSession, error) {
+	return remove[[]api.DashboardSession](ctx, c, "", nil, "sessions")
+}
+
+// EndSession logs one browser out.
+func (c *Client) EndSession(ctx context.Context, id string) (api.DashboardSession, error) {
+	return remove[api.DashboardSession](ctx, c, "", nil, "sessions", id)
+}
+
 // Spaces lists the Spaces.
 func (c *Client) Spaces(ctx context.Context) ([]api.Space, error) {
 	return get[[]api.Space](ctx, c, nil, "spaces")
@@ -300,19 +320,23 @@ func (c *Client) SetSetting(ctx context.Context, key, value string) (api.Setting
 	return fetch[api.Setting](ctx, c, request{method: http.MethodPut, path: []string{"settings", key}, body: api.SettingValue{Value: value}})
 }
 
-// Audit is up to limit entries of the audit log after the one with the id after; 0 asks for the last ones.
-func (c *Client) Audit(ctx context.Context, after int64, limit int) ([]api.Activity, error) {
-	return get[[]api.Activity](ctx, c, auditQuery(after, limit, ""), "audit")
+// Audit is up to limit entries of the audit log after the one with the id after; 0 asks for the last ones. Decisions
+// leaves out what is none (mcpmux.Activity.Decision).
+func (c *Client) Audit(ctx context.Context, after int64, limit int, decisions bool) ([]api.Activity, error) {
+	return get[[]api.Activity](ctx, c, auditQuery(after, limit, "", decisions), "audit")
 }
 
 // FollowAudit hands each the last limit entries of the audit log and every new one, until ctx is cancelled or
 // each fails.
-func (c *Client) FollowAudit(ctx context.Context, limit int, each func(api.Activity) error) error {
-	return follow(ctx, c, request{method: http.MethodGet, path: []string{"audit"}, query: auditQuery(0, limit, "1")}, each)
+func (c *Client) FollowAudit(ctx context.Context, limit int, decisions bool, each func(api.Activity) error) error {
+	return follow(ctx, c, request{method: http.MethodGet, path: []string{"audit"}, query: auditQuery(0, limit, "1", decisions)}, each)
 }
 
-func auditQuery(after int64, limit int, follow string) map[string]string {
+func auditQuery(after int64, limit int, follow string, decisions bool) map[string]string {
 	q := map[string]string{"limit": strconv.Itoa(limit), "follow": follow}
+	if decisions {
+		q["decisions"] = "1"
+	}
 	if after > 0 {
 		q["after"] = strconv.FormatInt(after, 10)
 	}

@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"internal/guard":       {"internal/mcpmux"},
 	"internal/page":        {},
 	"internal/demo":        {"internal/wire", "internal/protocol"},
-	"internal/admin":       {"internal/mcpmux", "internal/secret", "internal/store", "internal/catalog", "internal/admin/api"},
+	"internal/admin":       {"internal/mcpmux", "internal/guard", "internal/secret", "internal/store", "internal/catalog", "internal/admin/api"},
 	"internal/admin/api":   {"internal/mcpmux"},
 	"internal/adminclient": {"internal/mcpmux", "internal/admin/api"},
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},

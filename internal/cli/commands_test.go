@@ -64,6 +64,8 @@ var (
 		Keys:      []mcpmux.AccessKey{key},
 	}
 
+	browser = api.DashboardSession{ID: "k3x9", Browser: "Firefox on Linux", Peer: "127.0.0.1", CreatedAt: noon, UsedAt: noon, ExpiresAt: noon}
+
 	reading = api.FeatureSet{
 		FeatureSet: mcpmux.FeatureSet{
 			ID: "f1", Space: "s1", Name: "reading", Kind: mcpmux.SetCustom, CreatedAt: noon,
@@ -182,6 +184,14 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("doctor"), answers: map[string]any{"GET /doctor": api.Doctor{Checks: []api.Check{{Name: "key", OK: true, Message: "in the keychain"}, {Name: "port", Message: "taken"}}}}},
 			{args: words("gateway stop"), answers: map[string]any{"POST /gateway/stop": api.Status{Gateway: "stopped"}}},
 			{args: words("dashboard"), answers: map[string]any{"POST /dashboard/ticket": api.Ticket{URL: "http://localhost:45819/?ticket=x", ExpiresAt: noon}}},
+			{args: words("dashboard --sessions"), answers: map[string]any{"GET /sessions": []api.DashboardSession{browser}}},
+			{args: words("dashboard --sessions"), answers: map[string]any{"GET /sessions": []api.DashboardSession{}}},
+			{args: words("dashboard --logout"), answers: map[string]any{"DELETE /sessions": []api.DashboardSession{browser}}},
+			{args: words("dashboard --logout=k3x9"), answers: map[string]any{"DELETE /sessions/k3x9": browser}},
+			{args: words("dashboard --logout --print")},
+			{args: words("dashboard --logout=")},
+			{args: words("login abcd-efgh"), answers: map[string]any{"POST /dashboard/pair": api.Paired{Browser: "Firefox on Linux", Peer: "127.0.0.1"}}},
+			{args: words("login")},
 			{args: words("dashboard --print"), answers: map[string]any{"POST /dashboard/ticket": api.Ticket{URL: "http://localhost:45819/?ticket=x", ExpiresAt: noon}}},
 			{args: words("settings get log.level"), answers: map[string]any{"GET /settings/log.level": api.Setting{Key: "log.level", Value: "info"}}},
 			{args: words("settings set log.level debug"), answers: map[string]any{"PUT /settings/log.level": api.Setting{Key: "log.level", Value: "debug"}}},

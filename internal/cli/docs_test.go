@@ -50,6 +50,11 @@ secret that only looks like one.
 then needs (` + "`secrets unlock`" + `, or ` + "`MCPMUX_PASSPHRASE_FILE`" + `); ` + "`keychain`" + `, ` + "`keyfile`" + ` and ` + "`file:PATH`" + ` keep it there. What is sealed stays where it
 is. ` + "`secrets lock`" + ` makes the daemon forget the key: servers that need a stored value are closed, all others run on.
 
+` + "`dashboard`" + ` opens a browser by an address that logs it in once and for a minute. A browser that no terminal opens (another one, another
+machine's) shows a code: ` + "`login CODE`" + ` logs that page in; after five wrong codes, or five minutes, it shows another one. A browser stays
+logged in for 12 hours without use and 7 days at most, and until the daemon ends; ` + "`dashboard --sessions`" + ` lists them, ` + "`dashboard --logout`" + `
+ends all of them at once.
+
 A server's question to a client that cannot be asked is refused, unless the setting ` + "`gateway.dashboard_elicitation`" + ` is
 true and somebody has the dashboard open: then it waits for ` + "`elicitation answer`" + `, or for an answer at the dashboard.
 

@@ -27,7 +27,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		a.serveCommand(), a.demoServerCommand(),
 		a.statusCommand(), a.doctorCommand(), a.versionCommand(),
-		a.gatewayCommand(), a.dashboardCommand(),
+		a.gatewayCommand(), a.dashboardCommand(), a.loginCommand(),
 		a.serverCommand(), a.spaceCommand(), a.featureSetCommand(), a.clientCommand(), a.elicitationCommand(), a.secretsCommand(),
 		a.callCommand(), a.toolsCommand(),
 		a.settingsCommand(), a.auditCommand(),

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -39,7 +40,7 @@ func newDesk(d *daemon) (*desk, error) {
 	k := &desk{d: d}
 	a, err := admin.New(admin.Config{
 		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
-		NewKey: authserver.NewKey, Process: k.process, Log: d.log,
+		NewKey: authserver.NewKey, Process: k.process, Audit: d.audit, Log: d.log,
 	})
 	k.admin = a
 	return k, err
@@ -109,7 +110,7 @@ func (k *desk) open(ctx context.Context, at guard.Binding) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	socket, err := listenSocket(ctx, path)
+	socket, err := listenSocket(ctx, path, k.otherUser)
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the control socket: %w", err), l.Close())
 	}
@@ -125,9 +126,12 @@ func (k *desk) open(ctx context.Context, at guard.Binding) error {
 	return nil
 }
 
-// listenSocket opens a unix socket for its owner alone. A file left by a daemon that was killed is replaced:
-// the lock on the data folder says that nobody else uses it.
-func listenSocket(ctx context.Context, path string) (net.Listener, error) {
+// listenSocket opens a unix socket for its owner alone: by its mode and that of its folder, and by asking who comes.
+// A file left by a daemon that was killed is replaced: the lock on the data folder says that nobody else uses it.
+func listenSocket(ctx context.Context, path string, other func(name string)) (net.Listener, error) {
+	if err := ownFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -136,7 +140,16 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l, os.Chmod(path, 0o600)
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return guard.OneUser(l, other), nil
+}
+
+// otherUser records that another user of this machine got as far as the control socket.
+func (k *desk) otherUser(name string) {
+	k.d.log.Warn("another user was refused at the control socket", "user", name)
+	k.d.audit(mcpmux.Activity{At: time.Now(), Method: "auth/refused", Outcome: "denied", Actor: "user " + name, Detail: "the control socket"})
 }
 
 func (k *desk) serve(run func() error) {

@@ -217,14 +217,14 @@ func (c *client) ended(t *testing.T) {
 
 func TestListener_WhoIsBetweenRequestsMakesRoom(t *testing.T) {
 	l := limited(t, func(cs *conns) { cs.max = 2 }, 0)
-	first, second, third := dial(t, l), dial(t, l), (*client)(nil)
-	for _, c := range []*client{first, second} {
+	first, second := dial(t, l), dial(t, l)
+	for i, c := range []*client{first, second} {
 		c.begin(t, "/", 0)
 		c.answer(t)
+		// The server counts a connection as idle after it has answered.
+		waitFor(t, l, func(cs *conns) bool { return cs.idle.len == i+1 })
 	}
-	// The server counts a connection as idle after it has answered.
-	waitFor(t, l, func(cs *conns) bool { return cs.idle.len == 2 })
-	third = dial(t, l)
+	third := dial(t, l)
 	third.begin(t, "/", 0)
 	third.answer(t)
 	first.ended(t)

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"os/user"
 	"strconv"
 )
@@ -74,3 +75,6 @@ func userName(uid uint32) string {
 	}
 	return "uid " + id
 }
+
+// ourUID says whether a user is the one we run as. Where users have no numbers, both of ours are -1.
+func ourUID(uid uint32) bool { return int(uid) == os.Geteuid() || int(uid) == os.Getuid() }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,8 +29,6 @@ type socket struct {
 	state      byte
 	uid, inode uint32
 }
-
-func ourUID(uid uint32) bool { return int(uid) == os.Geteuid() || int(uid) == os.Getuid() }
 
 // ownerOfSocket is who owns the socket at from that is connected to the one at to.
 //

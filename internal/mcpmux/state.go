@@ -2,6 +2,7 @@ package mcpmux
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -66,6 +67,13 @@ type Activity struct {
 	Actor string `json:"actor,omitempty"`
 	// Detail says what of, in words.
 	Detail string `json:"detail,omitempty"`
+}
+
+// Decision says that a record is of a decision about who may do what, rather than of a request to a Server: its Method
+// begins with auth/ (who comes in), guard/ (who is refused for where they come from) or admin/ (what was changed).
+func (a *Activity) Decision() bool {
+	kind, _, ok := strings.Cut(a.Method, "/")
+	return ok && (kind == "auth" || kind == "guard" || kind == "admin")
 }
 
 // NextEnd is when the next access key or Authorization ends after now; zero where none does.

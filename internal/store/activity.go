@@ -24,6 +24,8 @@ type Activity struct {
 type ActivityFilter struct {
 	Client mcpmux.ClientID
 	Server string // alias
+	// Decisions asks for those alone (mcpmux.Activity.Decision).
+	Decisions bool
 	// AfterID asks for the oldest records after this one; 0 asks for the newest there are.
 	AfterID int64
 	Limit   int // 0 means 100
@@ -132,7 +134,7 @@ func (f *ActivityFilter) choose(first int64, text []byte) ([]Activity, error) {
 		if err := json.Unmarshal(line, &a.Activity); err != nil {
 			return nil, err
 		}
-		if (f.Client == "" || a.Client == f.Client) && (f.Server == "" || a.Server == f.Server) {
+		if (f.Client == "" || a.Client == f.Client) && (f.Server == "" || a.Server == f.Server) && (!f.Decisions || a.Decision()) {
 			found = append(found, a)
 		}
 	}

@@ -115,17 +115,6 @@ type Ticket struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// SessionTicket is what the dashboard's page sends to log in.
-type SessionTicket struct {
-	Ticket string `json:"ticket"`
-}
-
-// Session is a dashboard login: Secret goes into the header X-Mcpmux-Session of every request.
-type Session struct {
-	Secret    string    `json:"secret"`
-	ExpiresAt time.Time `json:"expires_at"`
-}
-
 // ErrorBody is the body of every answer that is not a good one.
 type ErrorBody struct {
 	Error mcpmux.Error `json:"error"`

@@ -113,6 +113,17 @@ export interface CreatedKey {
   last_used?: string;
 }
 
+export interface DashboardSession {
+  browser: string;
+  created_at: string;
+  current: boolean;
+  expires_at: string;
+  id: string;
+  peer: string;
+  used_at: string;
+  user_agent: string;
+}
+
 export interface Decided {
   agreed: boolean;
   agreed_until?: string;
@@ -310,6 +321,16 @@ export interface NewServer {
   prefix?: string;
   roots?: string[];
   values?: Value[];
+}
+
+export interface Paired {
+  browser: string;
+  peer: string;
+  user_agent: string;
+}
+
+export interface PairingCode {
+  code: string;
 }
 
 export interface Question {
