@@ -60,7 +60,10 @@ func (s *Store) Consented(ctx context.Context, w Wish) (ok bool, until *time.Tim
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
 		var scopes string
 		var expires sql.NullInt64
-		err := t.row(ctx, "SELECT scopes, expires_at FROM consents WHERE registration_id = $1 AND redirect_host = $2 AND alias = $3",
+		// What was agreed to with a Client that was denied since then is not agreed to.
+		err := t.row(ctx, `SELECT c.scopes, c.expires_at FROM consents c
+			JOIN registrations r ON r.id = c.registration_id JOIN clients l ON l.id = r.client_id
+			WHERE c.registration_id = $1 AND c.redirect_host = $2 AND c.alias = $3 AND l.approved = TRUE`,
 			w.Registration, w.RedirectHost, w.Alias).Scan(&scopes, &expires)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
