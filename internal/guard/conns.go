@@ -35,8 +35,11 @@ const (
 )
 
 // conns are the open connections of one Listener. Where there are too many, those that wait for their client
-// make room: the ones between requests first, then those that never sent one, then those that send a body and
-// do not get to its end, the oldest of each first. Requests that are being answered and streams stay.
+// make room: first the one that has done nothing for longest, between requests or before the first; then the one
+// that has sent a body for longest without getting to its end. Requests that are being answered and streams stay.
+//
+// A flood of new connections so costs a client that is there only those it has not used for as long as it takes to
+// flood all places, and a flood of used ones does not keep out who is new.
 type conns struct {
 	max, perPeer, bodies int
 	log                  *slog.Logger
@@ -81,8 +84,9 @@ type conn struct {
 	gone    atomic.Bool  // it is closed
 
 	// of.mu guards the following.
-	in         *queue // which it waits in, or nil
-	prev, next *conn  // in that queue
+	in         *queue    // which it waits in, or nil
+	since      time.Time // since when
+	prev, next *conn     // in that queue
 }
 
 type connKey struct{}
@@ -188,11 +192,12 @@ func (cs *conns) enter(c *conn) (victim *conn, ok bool) {
 
 // victim is the connection that is missed least, nil if each does something. cs.mu is held.
 func (cs *conns) victim() (c *conn, why string) {
+	idle, fresh := cs.idle.first, cs.fresh.first
 	switch {
-	case cs.idle.first != nil:
-		return cs.idle.first, "idle"
-	case cs.fresh.first != nil:
-		return cs.fresh.first, "without a request"
+	case idle != nil && (fresh == nil || !fresh.since.Before(idle.since)):
+		return idle, "idle"
+	case fresh != nil:
+		return fresh, "without a request"
 	case cs.slow.first != nil:
 		return cs.slow.first, "slow body"
 	}
@@ -373,7 +378,7 @@ type queue struct {
 }
 
 func (q *queue) push(c *conn) {
-	c.in, c.prev, c.next = q, q.last, nil
+	c.in, c.prev, c.next, c.since = q, q.last, nil, c.of.now()
 	if q.last == nil {
 		q.first = c
 	} else {

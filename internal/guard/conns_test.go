@@ -43,29 +43,33 @@ func newConn(t *testing.T, cs *conns) *conn {
 
 func testConns(limit int) *conns { return newConns(limit, slog.New(slog.DiscardHandler)) }
 
-// What each state of a connection is: between requests, before the first, sending a body, being answered.
-func TestConns_RoomIsMadeByWhoIsMissedLeast(t *testing.T) {
-	cs := testConns(5)
-	idle, older, fresh, slow, busy := newConn(t, cs), newConn(t, cs), newConn(t, cs), newConn(t, cs), newConn(t, cs)
-	for _, c := range []*conn{busy, slow, fresh, older, idle} {
+func TestConns_RoomIsMadeByWhoHasDoneNothingForLongest(t *testing.T) {
+	cs := testConns(6)
+	now := time.Now()
+	cs.now = func() time.Time { now = now.Add(time.Second); return now }
+	admit := func() *conn {
+		c := newConn(t, cs)
 		if !cs.admit(c) {
-			t.Fatal("there was room")
+			t.Fatal("it was not admitted")
 		}
+		return c
 	}
-	busy.became(http.StateActive)
-	busy.bodyEnded()
-	slow.became(http.StateActive)
-	slow.waitTurn()
-	for _, c := range []*conn{older, idle} {
+	idles := func(c *conn) {
 		c.became(http.StateActive)
 		c.bodyEnded()
 		c.became(http.StateIdle)
 	}
-	for i, victim := range []*conn{older, idle, fresh, slow} {
-		c := newConn(t, cs)
-		if !cs.admit(c) {
-			t.Fatalf("%d: not admitted", i)
-		}
+	busy, slow, idle, fresh, used, late := admit(), admit(), admit(), admit(), admit(), admit()
+	busy.became(http.StateActive)
+	busy.bodyEnded()
+	slow.became(http.StateActive)
+	slow.waitTurn()
+	idles(used)
+	idles(idle)
+	idles(used) // again, so that idle is the one that was unused for longer
+	// late never sends anything, as fresh, but came later.
+	for i, victim := range []*conn{fresh, late, idle, used, slow} {
+		c := admit()
 		c.became(http.StateActive)
 		c.bodyEnded()
 		if !victim.gone.Load() {
@@ -75,8 +79,24 @@ func TestConns_RoomIsMadeByWhoIsMissedLeast(t *testing.T) {
 	if cs.admit(newConn(t, cs)) {
 		t.Error("admitted in the place of a request that is being answered")
 	}
-	if busy.gone.Load() || cs.open != 5 {
+	if busy.gone.Load() || cs.open != 6 {
 		t.Errorf("%d are open; the busy one is gone: %t", cs.open, busy.gone.Load())
+	}
+}
+
+// Who sent a request and closes nothing does not keep out who is new.
+func TestConns_UsedOnesDoNotKeepOutNewOnes(t *testing.T) {
+	cs := testConns(2)
+	now := time.Now()
+	cs.now = func() time.Time { now = now.Add(time.Second); return now }
+	idle, fresh := newConn(t, cs), newConn(t, cs)
+	cs.admit(idle)
+	idle.became(http.StateActive)
+	idle.bodyEnded()
+	idle.became(http.StateIdle)
+	cs.admit(fresh)
+	if cs.admit(newConn(t, cs)); !idle.gone.Load() || fresh.gone.Load() {
+		t.Error("the new one made room")
 	}
 }
 
