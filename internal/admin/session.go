@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -298,6 +299,12 @@ func visitorOf(r *http.Request) visitor {
 		agent = agent[:maxAgent]
 	}
 	return visitor{agent: strings.ToValidUTF8(agent, ""), peer: guard.Peer(r)}
+}
+
+// far says that the browser is not on this machine, as far as its address tells.
+func (v visitor) far() bool {
+	addr, err := netip.ParseAddr(v.peer)
+	return err != nil || !addr.IsLoopback()
 }
 
 func (v visitor) String() string { return v.browser() + " at " + v.peer }
