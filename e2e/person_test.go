@@ -90,14 +90,18 @@ func (d *Daemon) Person(decide ...string) *person {
 	return p
 }
 
-// env is the environment of an application of this person: a home of its own, and the browser.
+// env is the environment of an application of this person: a home of its own, the browser, and no way to the Internet.
 func (p *person) env(t *testing.T, more ...string) []string {
 	t.Helper()
 	home := shortTempDir(t)
+	const nowhere = "http://127.0.0.1:9" // discard: nobody answers
 	env := []string{
-		"HOME=" + home, "USERPROFILE=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, "config"), "XDG_RUNTIME_DIR=" + home,
-		"PATH=" + p.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "BROWSER=" + filepath.Join(p.bin, "browser"),
-		"DISPLAY=:0", // Without one some do not even try to open a browser.
+		"HOME=" + home, "USERPROFILE=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, ".config"), "XDG_RUNTIME_DIR=" + home,
+		"PATH=" + p.bin + string(os.PathListSeparator) + os.Getenv("PATH"),
+		// Without a display, and with no application known to the desktop, xdg-open heeds BROWSER.
+		"BROWSER=" + filepath.Join(p.bin, "browser"), "XDG_DATA_DIRS=" + home,
+		"HTTP_PROXY=" + nowhere, "HTTPS_PROXY=" + nowhere, "http_proxy=" + nowhere, "https_proxy=" + nowhere,
+		"NO_PROXY=localhost,127.0.0.1,::1", "no_proxy=localhost,127.0.0.1,::1",
 	}
 	for _, name := range []string{"TMPDIR", "LANG"} {
 		if v, ok := os.LookupEnv(name); ok {
