@@ -84,6 +84,7 @@ func TestOAuth_ApplicationsRegisterWhereDocumentsAreOff(t *testing.T) {
 		"Codex": func(a *application) { a.ok(codex(a.t, "mcp", "add", "mux", "--url", a.url)...) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := d.Person()
 			a := &application{t: t, p: p, env: p.env(t), url: "http://" + d.Gateway + "/mcp"}
 			run(a)
@@ -109,7 +110,7 @@ func (a *application) mcpRemote(logout func()) {
 		a.t.Helper()
 		ctx, cancel := context.WithTimeout(a.t.Context(), appTime)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, node(a.t), fixture(a.t, "mcp-remote/dist/proxy.js"), a.url)
+		cmd := exec.CommandContext(ctx, node(a.t), fixture(a.t, "mcp-remote/dist/proxy.js"), a.url, "--auth-timeout", "300")
 		log := new(logBuffer)
 		cmd.Env, cmd.Stderr = a.env, log
 		session, err := mcp.NewClient(&mcp.Implementation{Name: "e2e", Version: "1"}, nil).Connect(ctx, &mcp.CommandTransport{Command: cmd}, nil)
@@ -257,8 +258,12 @@ func (a *application) geminiCLI(logout func()) {
 	list := append(slices.Clone(gemini), "mcp", "list")
 	a.has(a.ok(list...), "Disconnected")
 	a.notAsked()
-	typed := []string{"Do you want to continue", `"\r"`, "Successfully authenticated and reloaded", `"/quit"`, "/quit", `"\r"`}
-	a.ok(a.terminal(typed, append(slices.Clone(gemini), "-i", "/mcp auth mux")...)...)
+	// What it is told before it knows its commands it takes for a question to its model.
+	typed := []string{
+		"Authenticated with", `"/mcp"`, "Manage configured", `" auth mux"`, "/mcp auth mux", `"\r"`, "Do you want to continue", `"\r"`,
+		"Successfully authenticated and reloaded", `"/quit"`, "Exit the cli", `"\r"`,
+	}
+	a.ok(a.terminal(typed, gemini...)...)
 	a.asked()
 	a.has(a.ok(list...), "- Connected")
 	a.notAsked()

@@ -14,11 +14,17 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // openVar names, to this program when it stands for a browser, whom to tell the address that is to be opened.
 const openVar = "MCPMUX_E2E_OPEN"
+
+// reloadTime is how long a person reloads the page of an application that does not listen yet. Its code is good for a
+// minute.
+const reloadTime = 20 * time.Second
 
 // asBrowser is this program as applications start it for a browser: it passes the address on and ends, as programs
 // like xdg-open do.
@@ -147,7 +153,7 @@ func (p *person) follow(address string) (seen visitLog, err error) {
 		seen.authorize = u.Query()
 	}
 	id, consent := strings.CutPrefix(at.Path, "/consent/")
-	if !consent || at.Port() != portOf(p.d.t, "http://"+p.d.Dashboard) {
+	if !consent || status != http.StatusOK || at.Port() != portOf(p.d.t, "http://"+p.d.Dashboard) {
 		return seen, fmt.Errorf("it ended at %s with %d: %s", at, status, page)
 	}
 	state := &url.URL{Scheme: at.Scheme, Host: at.Host, Path: "/consent-state/" + id}
@@ -170,6 +176,11 @@ func (p *person) follow(address string) (seen visitLog, err error) {
 	}
 	seen.callback = st.Redirect
 	_, status, seen.page, err = b.navigate(st.Redirect)
+	// mcp-remote may open the browser before it listens; who is not that fast does not notice, others reload.
+	for deadline := time.Now().Add(reloadTime); errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(deadline); {
+		<-time.After(pollEvery)
+		_, status, seen.page, err = b.navigate(st.Redirect)
+	}
 	if err == nil && status >= http.StatusBadRequest && !strings.Contains(st.Redirect, "error=") {
 		err = fmt.Errorf("the application answered %d: %s", status, seen.page)
 	}
