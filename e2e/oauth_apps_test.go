@@ -296,6 +296,7 @@ func (a *application) ok(line ...string) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Env, cmd.Dir, cmd.WaitDelay = a.env, a.env[0][len("HOME="):], time.Second
+	cmd.Cancel = func() error { return interrupt(cmd.Process) } // terminal.py ends what it runs
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
