@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -470,7 +471,9 @@ func TestBrowser_WhoHeldOurPortBeforeLeavesNothingBehind(t *testing.T) {
 		t.Fatalf("the worker does not answer: %s", page.text())
 	}
 	_ = squatter.Close()
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("the squatter ended: %v", err)
+	}
 
 	d := Start(t, Options{Args: []string{"--dashboard-addr", "localhost:" + port}})
 	eventually(t, 30*time.Second, "a browser that asks us", func() bool {

@@ -84,6 +84,12 @@ func TestCheck_H2_AFolderThatOthersCanWriteToIsRefused(t *testing.T) {
 			}
 			return os.WriteFile(dir, nil, 0o600)
 		},
+		"it is another user's": func(dir string) error {
+			if os.Geteuid() != 0 {
+				return os.Chmod(dir, 0o707) // nobody but root can give one away
+			}
+			return os.Chown(dir, 65534, 65534)
+		},
 	} {
 		dir := filepath.Join(shortTempDir(t), "data")
 		if err := os.Mkdir(dir, 0o700); err != nil {

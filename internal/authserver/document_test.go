@@ -3,6 +3,7 @@ package authserver
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -62,5 +63,21 @@ func TestDocument_ThatIsGoodIsKept(t *testing.T) {
 	}
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
+	}
+}
+
+// Whoever names addresses chooses whom we call: that is bounded whatever they name, and those that are known are not
+// asked for.
+func TestDocument_OnlySoManyAreAskedForInAMinute(t *testing.T) {
+	asked := 0
+	s := documentsOf(nil, &asked)
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/oauth/authorize", nil)
+	for i := range 200 {
+		if _, err := s.registration(r, fmt.Sprintf("https://app%d.example/client.json", i)); err == nil {
+			t.Fatal("an empty document is one")
+		}
+	}
+	if asked == 0 || asked > fetchRate {
+		t.Errorf("%d were asked for", asked)
 	}
 }
