@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The checks that need a real browser, since it is the browser that is asked to do what it should not.
@@ -436,4 +439,55 @@ func TestBrowser_GoingBackDecidesNothingAgain(t *testing.T) {
 			}
 		}
 	}
+}
+
+// T1b: who held our port while McpMux did not run may have left a worker in the browser, which answers in our place.
+// The browser looks now and then whether that is still what we have, and learns that it never was.
+func TestBrowser_WhoHeldOurPortBeforeLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	squatter := &http.Server{ReadHeaderTimeout: soon, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/sw.js":
+			w.Header().Set("Content-Type", "text/javascript")
+			_, _ = io.WriteString(w, `self.addEventListener("install", () => self.skipWaiting()); self.addEventListener("activate", (e) => e.waitUntil(clients.claim()));
+				self.addEventListener("fetch", (e) => e.respondWith(new Response("squatted", { headers: { "Content-Type": "text/html" } })));`)
+		default:
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, "<body>before")
+		}
+	})}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := later(t, func() error { return squatter.Serve(l) })
+	b := startBrowser(t)
+	p := b.profile("user")
+	address := "http://localhost:" + port + "/"
+	page, _ := p.open(address)
+	page.run(nil, `localStorage.setItem("mcpmux-session", "planted"); await navigator.serviceWorker.register("/sw.js"); await navigator.serviceWorker.ready;`, nil)
+	if page.visit(address); !strings.Contains(page.text(), "squatted") {
+		t.Fatalf("the worker does not answer: %s", page.text())
+	}
+	_ = squatter.Close()
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("the squatter ended: %v", err)
+	}
+
+	d := Start(t, Options{Args: []string{"--dashboard-addr", "localhost:" + port}})
+	eventually(t, 30*time.Second, "a browser that asks us", func() bool {
+		page.visit(address)
+		if strings.Contains(page.text(), "McpMux") {
+			return true
+		}
+		page.run(nil, `await new Promise((done) => setTimeout(done, 3000))`, nil) // it looks a moment after a page was loaded
+		return false
+	})
+	var left int
+	page.run(&left, `return (await navigator.serviceWorker.getRegistrations()).length + localStorage.length`, nil)
+	if left != 0 {
+		t.Errorf("%d things are left of it", left)
+	}
+	d.logInBrowser(p)
 }

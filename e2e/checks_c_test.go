@@ -217,6 +217,8 @@ func TestCheck_C11_ApprovingWantsBothHalvesOfALoginAndOurOwnPage(t *testing.T) {
 		want    int
 	}{
 		{"without the cookie", newBrowser(t), []string{secret, kind}, http.StatusUnauthorized},
+		{"without the secret", a.browser, []string{kind}, http.StatusForbidden},
+		{"with a wrong secret", a.browser, []string{kind, secret + "x"}, http.StatusForbidden},
 		{"from a page of others", a.browser, []string{secret, kind, "Origin: http://evil.example"}, http.StatusForbidden},
 		{"from another port of this machine", a.browser, []string{secret, kind, "Origin: http://localhost:3000"}, http.StatusForbidden},
 		{"from the gateway's address", a.browser, []string{secret, kind, "Origin: http://" + a.d.Gateway}, http.StatusForbidden},

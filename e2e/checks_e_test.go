@@ -61,8 +61,12 @@ func TestCheck_E1_E8_WhatIsNoMessageIsRefusedWhole(t *testing.T) {
 		{"E6 a word behind", call("") + "x", 400, -32700},
 		{"E7 too deep", `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"s_echo","arguments":` + deep + `}}`, 400, -32700},
 		{"E8 no UTF-8", `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"s_echo","arguments":{"x":"` + "\xff\xfe" + `"}}}`, 400, -32700},
+		{"E8 half a surrogate in a name", `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"s_echo\ud800"}}`, 200, -32602},
 	} {
 		wantJSONRPC(t, tc.what, m.Post(tc.body), tc.status, tc.code)
+		if strings.HasPrefix(tc.what, "E8 half") {
+			continue // a value that no header can have
+		}
 		if r := d.MCP(key).Post(tc.body, "MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: s_echo"); r.Status != http.StatusBadRequest {
 			t.Errorf("%s, stateless: %d %.300s", tc.what, r.Status, r.Body)
 		}

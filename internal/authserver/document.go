@@ -60,14 +60,16 @@ func isDocument(id string) bool {
 	return true
 }
 
-// get is what a document says. Its errors are for the user.
-func (d *documents) get(ctx context.Context, id string) (mcpmux.Registration, error) {
+// known is what a document says that is kept.
+func (d *documents) known(id string) (reg mcpmux.Registration, ok bool) {
 	d.mu.Lock()
 	k, ok := d.kept[id]
 	d.mu.Unlock()
-	if ok && d.now().Before(k.ends) {
-		return k.reg, nil
-	}
+	return k.reg, ok && d.now().Before(k.ends)
+}
+
+// get asks what a document says. Its errors are for the user.
+func (d *documents) get(ctx context.Context, id string) (mcpmux.Registration, error) {
 	if d.fetch == nil {
 		return mcpmux.Registration{}, errUnknownClient
 	}

@@ -82,12 +82,22 @@ func (c clientIDs) read(id string) (r mcpmux.Registration, ok bool) {
 // errUnknownClient is what an application is told whose client_id nobody knows.
 var errUnknownClient = errors.New("this client_id was not given out here; register anew")
 
+// errFetching is what a user is told while too many addresses were named to be looked up.
+var errFetching = errors.New("too many applications were looked up in the last minute; try again in a moment")
+
 // registration finds what an application says of itself: in its id, or where that leads.
 func (s *Server) registration(r *http.Request, id string) (mcpmux.Registration, error) {
 	if reg, ok := s.ids.read(id); ok {
 		return reg, nil
 	}
 	if isDocument(id) && s.cfg.Documents() {
+		// By place alone: whoever asks chooses the id, and each makes us call somebody.
+		if reg, ok := s.documents.known(id); ok {
+			return reg, nil
+		}
+		if ok, _ := s.fetching.Allow(s.who(r, "")); !ok {
+			return mcpmux.Registration{}, errFetching
+		}
 		return s.documents.get(r.Context(), id)
 	}
 	return mcpmux.Registration{}, errUnknownClient

@@ -24,6 +24,7 @@ const (
 	registerRate  = 20
 	authorizeRate = 30
 	tokenRate     = 60
+	fetchRate     = 30 // client metadata documents
 )
 
 // Config is what a Server needs. What is a func, from Documents on, and Log may be nil.
@@ -64,7 +65,7 @@ type Server struct {
 	requests  *requests
 	codes     *codes
 	// Limits by client_id and peer, so that none can lock out another.
-	registering, authorizing, tokens *guard.Limiter
+	registering, authorizing, tokens, fetching *guard.Limiter
 }
 
 // New makes a Server.
@@ -99,6 +100,7 @@ func New(cfg Config) *Server {
 		registering: guard.NewLimiter(registerRate, registerRate).Clock(cfg.Now),
 		authorizing: guard.NewLimiter(authorizeRate, authorizeRate).Clock(cfg.Now),
 		tokens:      guard.NewLimiter(tokenRate, tokenRate).Clock(cfg.Now),
+		fetching:    guard.NewLimiter(fetchRate, fetchRate).Clock(cfg.Now),
 	}
 }
 

@@ -88,6 +88,9 @@ func prepareDataDir(dir string) error {
 	if !info.IsDir() {
 		return mcpmux.Errorf(mcpmux.CodeInvalid, "the data folder %s is not a folder; choose another with --data-dir", dir)
 	}
+	if anothers(info) {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "the data folder %s belongs to another user; run McpMux as that user, or choose another folder with --data-dir", dir)
+	}
 	if mode := info.Mode().Perm(); mode&0o022 != 0 && os.PathSeparator == '/' {
 		return mcpmux.Errorf(mcpmux.CodeInvalid, "the data folder %s can be written by others (mode %o); run `chmod 700 %s`", dir, mode, dir)
 	}

@@ -2,9 +2,13 @@ package daemon
 
 import (
 	"fmt"
+	"io/fs"
 
 	"golang.org/x/sys/windows"
 )
+
+// anothers is never so here: ownFolder decides who may enter, whoever owns the folder.
+func anothers(fs.FileInfo) bool { return false }
 
 // ownFolder lets nobody but its owner, administrators and the system into a folder, whatever the folder above it
 // allows. A socket in it is opened by who may write to it, which it inherits (AF_UNIX on Windows).

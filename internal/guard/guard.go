@@ -210,6 +210,9 @@ func (g *gate) check(r *http.Request) *refusal {
 	if crossSite(r) {
 		return denied("peer "+Peer(r), "the request comes from a page of another site (Sec-Fetch-Site: cross-site)")
 	}
+	if len(r.Header["Service-Worker"]) > 0 {
+		return denied("peer "+Peer(r), "nothing here is a service worker (Service-Worker: script)")
+	}
 	if name := g.headers(r.Header); name != "" {
 		return broken("the request has more than one " + name)
 	}
@@ -286,6 +289,11 @@ func (g *gate) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 		"request_id", g.ids.Add(1), "status", no.status, "method", r.Method, "path", cut(r.URL.Path), "reason", no.message)
 	if no.from != "" {
 		g.audit(mcpmux.Activity{At: time.Now(), Method: "guard/refused", Name: cut(r.Method + " " + r.URL.Path), Outcome: "denied", Actor: no.from, Detail: no.message})
+	}
+	if len(r.Header["Service-Worker"]) > 0 && no.status == http.StatusForbidden {
+		// A browser looks whether we still have the worker that it answers our address with (W3C Service Workers
+		// §6.1). We never had one: it is of who held the port when we did not run, as is what else is stored.
+		w.Header().Set("Clear-Site-Data", `"storage", "cache"`)
 	}
 	w.Header().Set("Connection", "close")
 	writeError(w, no.status, no.code, no.message)

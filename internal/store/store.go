@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -56,9 +57,14 @@ func open(ctx context.Context, path string, log *slog.Logger, migrations fs.FS) 
 	if err != nil {
 		return nil, err
 	}
+	_, err = os.Lstat(path)
+	there := err == nil
 	existed, err := prepareFile(path)
 	if err != nil {
 		return nil, err
+	}
+	if there && !existed {
+		log.WarnContext(ctx, "the database file was empty, as one is whose making was interrupted; everything begins anew. If there was something in it, restore a backup", "path", path)
 	}
 	s := &Store{log: log, changed: make(chan struct{}, 1)}
 	if s.w, s.r, err = openSQLite(ctx, path); err != nil {
