@@ -155,7 +155,7 @@ func listenAt(ctx context.Context, host string, port int) (*Listener, error) {
 			missing = err
 		default:
 			_ = l.Close() // The error that is told is the one that led here.
-			return nil, err
+			return nil, held(err, l.port)
 		}
 	}
 	if len(l.socks) == 0 {
@@ -173,12 +173,19 @@ func listenOne(ctx context.Context, ip string, port int) (net.Listener, error) {
 	case err == nil:
 		return sock, nil
 	case addrInUse(err):
-		pid, command := holderOf(port)
-		return nil, &TakenError{Addr: addr, PID: pid, Command: command, err: err}
+		return nil, &TakenError{Addr: addr, err: err}
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("listen on %s: this user may not use port %d; choose one above 1023 (--gateway-addr, --dashboard-addr): %w", addr, port, err)
 	}
 	return nil, fmt.Errorf("listen on %s: %w", addr, err)
+}
+
+// held names who holds what was taken. It is asked once we have let go of the port ourselves, or it could be us.
+func held(err error, port int) error {
+	if taken, ok := errors.AsType[*TakenError](err); ok {
+		taken.PID, taken.Command = holderOf(port)
+	}
+	return err
 }
 
 // networkOf keeps the families apart: a socket for [::] would take IPv4 too, and 0.0.0.0 could not be opened.
