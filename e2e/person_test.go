@@ -14,11 +14,17 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // openVar names, to this program when it stands for a browser, whom to tell the address that is to be opened.
 const openVar = "MCPMUX_E2E_OPEN"
+
+// reloadTime is how long a person reloads the page of an application that does not listen yet. Its code is good for a
+// minute.
+const reloadTime = 20 * time.Second
 
 // asBrowser is this program as applications start it for a browser: it passes the address on and ends, as programs
 // like xdg-open do.
@@ -90,14 +96,18 @@ func (d *Daemon) Person(decide ...string) *person {
 	return p
 }
 
-// env is the environment of an application of this person: a home of its own, and the browser.
+// env is the environment of an application of this person: a home of its own, the browser, and no way to the Internet.
 func (p *person) env(t *testing.T, more ...string) []string {
 	t.Helper()
 	home := shortTempDir(t)
+	const nowhere = "http://127.0.0.1:9" // discard: nobody answers
 	env := []string{
-		"HOME=" + home, "USERPROFILE=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, "config"), "XDG_RUNTIME_DIR=" + home,
-		"PATH=" + p.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "BROWSER=" + filepath.Join(p.bin, "browser"),
-		"DISPLAY=:0", // Without one some do not even try to open a browser.
+		"HOME=" + home, "USERPROFILE=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, ".config"), "XDG_RUNTIME_DIR=" + home,
+		"PATH=" + p.bin + string(os.PathListSeparator) + os.Getenv("PATH"),
+		// Without a display, and with no application known to the desktop, xdg-open heeds BROWSER.
+		"BROWSER=" + filepath.Join(p.bin, "browser"), "XDG_DATA_DIRS=" + home,
+		"HTTP_PROXY=" + nowhere, "HTTPS_PROXY=" + nowhere, "http_proxy=" + nowhere, "https_proxy=" + nowhere,
+		"NO_PROXY=localhost,127.0.0.1,::1", "no_proxy=localhost,127.0.0.1,::1",
 	}
 	for _, name := range []string{"TMPDIR", "LANG"} {
 		if v, ok := os.LookupEnv(name); ok {
@@ -143,7 +153,7 @@ func (p *person) follow(address string) (seen visitLog, err error) {
 		seen.authorize = u.Query()
 	}
 	id, consent := strings.CutPrefix(at.Path, "/consent/")
-	if !consent || at.Port() != portOf(p.d.t, "http://"+p.d.Dashboard) {
+	if !consent || status != http.StatusOK || at.Port() != portOf(p.d.t, "http://"+p.d.Dashboard) {
 		return seen, fmt.Errorf("it ended at %s with %d: %s", at, status, page)
 	}
 	state := &url.URL{Scheme: at.Scheme, Host: at.Host, Path: "/consent-state/" + id}
@@ -166,6 +176,11 @@ func (p *person) follow(address string) (seen visitLog, err error) {
 	}
 	seen.callback = st.Redirect
 	_, status, seen.page, err = b.navigate(st.Redirect)
+	// mcp-remote may open the browser before it listens; who is not that fast does not notice, others reload.
+	for deadline := time.Now().Add(reloadTime); errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(deadline); {
+		<-time.After(pollEvery)
+		_, status, seen.page, err = b.navigate(st.Redirect)
+	}
 	if err == nil && status >= http.StatusBadRequest && !strings.Contains(st.Redirect, "error=") {
 		err = fmt.Errorf("the application answered %d: %s", status, seen.page)
 	}

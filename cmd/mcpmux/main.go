@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/mcpmux/mcpmux/internal/cli"
@@ -50,12 +52,15 @@ func buildVersion() string {
 	return "devel"
 }
 
-// openBrowser shows an address of ours in the user's browser.
+// openBrowser shows an address of ours in the user's browser. A ticket may be in it: other users see the arguments of
+// programs on macOS and on Linux, so on macOS it is none of them; on Linux the dashboard refuses other users anyway.
 func openBrowser(url string) error {
 	name, args := "xdg-open", []string{url}
 	switch runtime.GOOS {
 	case "darwin":
-		name = "open"
+		script := exec.Command("osascript", "-") //nolint:noctx // it ends at once
+		script.Stdin = strings.NewReader("open location " + strconv.Quote(url) + "\n")
+		return script.Run()
 	case "windows":
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", url}
 	}

@@ -44,6 +44,7 @@ func (w *world) session(body string, cookies ...*http.Cookie) *httptest.Response
 // page is a request of a page that has no secret.
 func (w *world) page(method, path, body string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.RemoteAddr = w.peer + ":4711"
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	for _, c := range cookies {
@@ -288,7 +289,7 @@ func TestSessions_AreListedAndEnded(t *testing.T) {
 	w.pass(time.Minute)
 	_, text := w.visit("GET", "/api/v1/sessions", cookie, secret)
 	all := read[[]api.DashboardSession](t, text)
-	if len(all) != 2 || all[0].Current || !all[1].Current || all[0].Browser != "Firefox on Linux" || all[0].Peer != "192.0.2.1" ||
+	if len(all) != 2 || all[0].Current || !all[1].Current || all[0].Browser != "Firefox on Linux" || all[0].Peer != "127.0.0.1" ||
 		all[1].UsedAt.Sub(all[1].CreatedAt).Round(time.Minute) != 2*time.Minute || all[1].ExpiresAt.Sub(all[1].UsedAt) != sessionIdle {
 		t.Fatalf("sessions %s", text)
 	}
@@ -314,6 +315,10 @@ func TestSessions_AreListedAndEnded(t *testing.T) {
 	}
 	if rec := w.session(`{"pair":"` + poll.Poll + `"}`); rec.Code != 410 {
 		t.Errorf("a code from before the logout of all: %d", rec.Code)
+	}
+	cookie, secret = w.login()
+	if status, text := w.visit("DELETE", "/api/v1/sessions", cookie, secret); status != 200 || !strings.Contains(text, `"current":true`) || w.alive(cookie, secret) {
+		t.Errorf("logout of all from the dashboard: %d %s", status, text)
 	}
 	if list := w.must("DELETE", "/sessions", ""); list != "[]" {
 		t.Errorf("nobody is logged in, yet %s", list)

@@ -65,16 +65,20 @@ func pairingCode() string {
 }
 
 // approve lets the page in that shows the code. A wrong code counts against every page that waits: nobody can say
-// whose it was to be.
-func (l *logins) approve(code string) (v visitor, ok bool) {
+// whose it was to be. Whether a page of another machine is meant has to be said: the code alone may have come from
+// somebody who talks people into typing it.
+func (l *logins) approve(code string, remote bool) (v visitor, err error) {
 	sum := hashed(plainCode(code))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep()
 	for _, p := range l.pairings {
 		if p.code == sum && !p.approved {
+			if p.far() && !remote {
+				return v, mcpmux.Errorf(mcpmux.CodeConflict, "the page that shows this code is on another machine: %s; if you opened it there yourself, `mcpmux login CODE --remote` logs it in", p.visitor)
+			}
 			p.approved, p.ends = true, l.now().Add(ticketLife)
-			return p.visitor, true
+			return p.visitor, nil
 		}
 	}
 	for key, p := range l.pairings {
@@ -85,7 +89,7 @@ func (l *logins) approve(code string) (v visitor, ok bool) {
 			delete(l.pairings, key)
 		}
 	}
-	return v, false
+	return v, mcpmux.Errorf(mcpmux.CodeNotFound, "no page of the dashboard waits with that code; a code lasts for %d minutes, and %d wrong ones end it", int(pairingLife/time.Minute), maxTries)
 }
 
 // pairingState is how a page's wait goes.
@@ -133,10 +137,10 @@ func (a *Admin) approvePairing(r *http.Request, body api.PairingCode) (api.Paire
 	if fromDashboard(r) {
 		return api.Paired{}, mcpmux.Errorf(mcpmux.CodeDenied, "another browser is logged in from the command line: `mcpmux login CODE`")
 	}
-	v, ok := a.logins.approve(body.Code)
-	if !ok {
-		a.record("auth/pair", "denied", actor(r), "no page shows that code")
-		return api.Paired{}, mcpmux.Errorf(mcpmux.CodeNotFound, "no page of the dashboard waits with that code; a code lasts for %d minutes, and %d wrong ones end it", int(pairingLife/time.Minute), maxTries)
+	v, err := a.logins.approve(body.Code, body.Remote)
+	if err != nil {
+		a.record("auth/pair", "denied", actor(r), err.Error())
+		return api.Paired{}, err
 	}
 	a.record("auth/pair", "ok", actor(r), v.String())
 	return api.Paired{Browser: v.browser(), UserAgent: v.agent, Peer: v.peer}, nil

@@ -38,7 +38,7 @@ func TestPairing_ATerminalLogsThePageInThatShowsTheCode(t *testing.T) {
 		t.Errorf("before: %d, %d", a, b)
 	}
 	paired := read[api.Paired](t, w.must("POST", "/dashboard/pair", `{"code":"`+strings.ToLower(strings.ReplaceAll(mine.Code, "-", " "))+`"}`))
-	if paired.Browser != "Firefox on Linux" || paired.Peer != "192.0.2.1" {
+	if paired.Browser != "Firefox on Linux" || paired.Peer != "127.0.0.1" {
 		t.Errorf("paired %v", paired)
 	}
 	rec := w.session(`{"pair":"` + mine.Poll + `"}`)
@@ -49,6 +49,22 @@ func TestPairing_ATerminalLogsThePageInThatShowsTheCode(t *testing.T) {
 		t.Errorf("again: %d, the other page: %d", a, b)
 	}
 	w.refused(404, "no page", "POST", "/dashboard/pair", `{"code":"`+mine.Code+`"}`)
+}
+
+func TestPairing_APageOfAnotherMachineIsLetInOnlyWhereThatIsSaid(t *testing.T) {
+	w := newWorld(t)
+	w.peer = "192.0.2.7"
+	p := w.newPairing()
+	for range maxTries + 1 { // it is no wrong code
+		w.refused(409, "Firefox on Linux at 192.0.2.7", "POST", "/dashboard/pair", `{"code":"`+p.Code+`"}`)
+	}
+	if status := w.polled(p); status != 202 {
+		t.Errorf("before: %d", status)
+	}
+	w.must("POST", "/dashboard/pair", `{"code":"`+p.Code+`","remote":true}`)
+	if status := w.polled(p); status != 200 {
+		t.Errorf("after: %d", status)
+	}
 }
 
 func TestPairing_TheCodeItselfIsNoSecretToAskWith(t *testing.T) {

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -68,10 +70,12 @@ type logins struct {
 }
 
 // newLogins names the cookie after the installation: cookies do not know ports, so two daemons on one machine
-// would overwrite each other's.
+// would overwrite each other's. The name is from its hash: the ids of installations made shortly after each other
+// begin alike.
 func newLogins(install string, now func() time.Time) *logins {
+	sum := hashed(install)
 	return &logins{
-		cookie: "mcpmux_" + install[:min(8, len(install))], clock: now,
+		cookie: "mcpmux_" + hex.EncodeToString(sum[:4]), clock: now,
 		tickets: map[[32]byte]time.Time{}, pairings: map[[32]byte]*pairing{}, sessions: map[[32]byte]*session{},
 	}
 }
@@ -295,6 +299,12 @@ func visitorOf(r *http.Request) visitor {
 		agent = agent[:maxAgent]
 	}
 	return visitor{agent: strings.ToValidUTF8(agent, ""), peer: guard.Peer(r)}
+}
+
+// far says that the browser is not on this machine, as far as its address tells.
+func (v visitor) far() bool {
+	addr, err := netip.ParseAddr(v.peer)
+	return err != nil || !addr.IsLoopback()
 }
 
 func (v visitor) String() string { return v.browser() + " at " + v.peer }

@@ -29,8 +29,9 @@ type world struct {
 	socket http.Handler
 	desk   http.Handler
 	ago    atomic.Int64 // how far the clock went, in nanoseconds
-	// origin is the dashboard's, audited what was recorded.
+	// origin is the dashboard's, peer the machine of the pages, audited what was recorded.
 	origin  string
+	peer    string
 	audited []mcpmux.Activity
 }
 
@@ -48,7 +49,7 @@ func newWorld(t *testing.T) *world {
 	if err := st.Unlock(box); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: st, origin: "http://localhost:45819", front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
+	w := &world{t: t, store: st, origin: "http://localhost:45819", peer: "127.0.0.1", front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
 	w.admin, err = New(Config{
 		Store: st, Servers: servers{}, Gateway: w.front, Logins: played{}, Requests: nobodyWaits{}, Secrets: playedKey{}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
 		Audit: func(a mcpmux.Activity) { w.audited = append(w.audited, a) },

@@ -39,8 +39,8 @@ func (c *Client) DashboardTicket(ctx context.Context) (api.Ticket, error) {
 }
 
 // ApprovePairing logs in the page of the dashboard that shows the code.
-func (c *Client) ApprovePairing(ctx context.Context, code string) (api.Paired, error) {
-	return post[api.Paired](ctx, c, "", api.PairingCode{Code: code}, "dashboard", "pair")
+func (c *Client) ApprovePairing(ctx context.Context, code api.PairingCode) (api.Paired, error) {
+	return post[api.Paired](ctx, c, "", code, "dashboard", "pair")
 }
 
 // Sessions lists the browsers that are logged in to the dashboard.

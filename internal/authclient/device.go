@@ -16,7 +16,8 @@ const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
 
 const (
 	// pollEvery is the pause between questions where the authorization server names none, and slowDown what it adds
-	// when they come too fast (RFC 8628 §3.5).
+	// when they come too fast (RFC 8628 §3.5). maxPoll is what it grows to by itself while the authorization server
+	// cannot be reached.
 	pollEvery = 5 * time.Second
 	slowDown  = 5 * time.Second
 	maxPoll   = 60 * time.Second
@@ -91,6 +92,9 @@ func (e *Engine) beginDevice(ctx context.Context, w *web, b *begun) (Begun, erro
 
 // codeNotUsed is for people.
 func codeNotUsed(err error) error {
+	if errors.Is(err, errLoggedOut) {
+		return err
+	}
 	if refusal, ok := errors.AsType[*TokenError](err); ok && refusal.Code == "access_denied" {
 		return denied(refusal.Code)
 	}
@@ -118,6 +122,18 @@ func readDevice(body []byte) (device, error) {
 	return d, nil
 }
 
+// pause waits for d, or for the end of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // poll asks for the tokens until the person has typed the code in.
 func (e *Engine) poll(ctx context.Context, b *begun, base tokens, d device) error {
 	w, err := e.web(b.target)
@@ -125,37 +141,34 @@ func (e *Engine) poll(ctx context.Context, b *begun, base tokens, d device) erro
 		return err
 	}
 	defer w.close()
-	pause, ok := readLife(d.Interval)
+	every, ok := readLife(d.Interval)
 	if !ok {
-		pause = pollEvery
+		every = pollEvery
 	}
+	wait, logouts := every, e.logouts(b.server)
 	for {
-		pause = min(pause, maxPoll)
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if e.cfg.pause(ctx, wait) != nil {
 			return errors.New("nobody typed the code in in time")
 		}
 		values := url.Values{"grant_type": {deviceGrant}, "device_code": {d.Code}}
 		setResource(values, base.Resource)
 		g, err := e.token(ctx, w, base.TokenEndpoint, e.party(&base, b.target), values)
 		if err == nil {
-			e.loggedIn(b.server)
-			return e.keep(ctx, b.server, g.tokens(base))
+			return e.admit(ctx, b.server, logouts, g.tokens(base))
 		}
 		refusal, _ := errors.AsType[*TokenError](err)
 		later, _ := errors.AsType[*TemporaryError](err)
 		switch {
 		case later != nil:
-			pause = max(2*pause, later.RetryAfter)
+			wait = max(min(2*wait, maxPoll), every, later.RetryAfter)
+			continue
 		case refusal == nil:
 			return err
 		case refusal.Code == "slow_down":
-			pause += slowDown
+			every += slowDown
 		case refusal.Code != "authorization_pending":
 			return err
 		}
+		wait = every
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,6 +61,8 @@ type Config struct {
 	Now      func() time.Time
 	// resolve is the resolver of the zone check; nil is the system's.
 	resolve resolver
+	// pause waits between the questions of a device login; nil waits by the clock.
+	pause func(context.Context, time.Duration) error
 }
 
 // NeedsLogin says that a person has to log in, and why, in words without a secret.
@@ -96,11 +98,14 @@ type Engine struct {
 
 // server is what is remembered of a Server while the daemon runs. Engine.mu guards it.
 type server struct {
-	flight   *flight       // the renewal under way
+	flight   *flight       // what changes the tokens at the moment
+	logouts  int           // how often the person has logged out
 	asked    challenge     // what the Server last asked for
 	refuse   time.Time     // no renewal is tried before that
 	pause    time.Duration // before that, after the last failure
-	reason   string        // why the tokens were lost
+	failing  time.Time     // since when renewals fail; zero where they do not
+	declined declinedCredentials
+	reason   string // why the tokens were lost
 	logins   []time.Time
 	refusals []refusedToken
 	device   *deviceLogin
@@ -115,10 +120,13 @@ type refusedToken struct {
 	digest [32]byte
 }
 
-// flight is one renewal, for everybody who waits for it.
+// flight is one renewal, for everybody who waits for it, or what a person does to a login instead: one at a time
+// changes the tokens of a Server.
 type flight struct {
-	done chan struct{}
-	err  error
+	end     context.CancelFunc
+	done    chan struct{} // closed with the following set
+	err     error
+	outdone bool // somebody else's flight counts instead; Engine.mu guards it until done is closed
 }
 
 // New makes an Engine. Close ends it.
@@ -143,6 +151,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.LoggedIn == nil {
 		cfg.LoggedIn = func(mcpmux.ServerID) {}
+	}
+	if cfg.pause == nil {
+		cfg.pause = pause
 	}
 	e := &Engine{
 		cfg: cfg, wake: make(chan struct{}, 1),
@@ -203,36 +214,106 @@ func (e *Engine) Renew(ctx context.Context, id mcpmux.ServerID, r Refusal) error
 	return e.fly(ctx, id, func(ctx context.Context) error { return e.answer(ctx, id, r) })
 }
 
-// fly runs f for a Server unless a renewal of it is under way, which then counts as f. A waiter that gives up does
-// not end the renewal.
+// fly runs f for a Server unless a flight of it is under way, which then counts as f. A waiter that gives up does
+// not end the renewal; one whose renewal was outdone waits for what counts instead.
 func (e *Engine) fly(ctx context.Context, id mcpmux.ServerID, f func(context.Context) error) error {
+	for {
+		fl := e.join(id, f)
+		select {
+		case <-fl.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if fl.err == nil || !fl.outdone {
+			return fl.err
+		}
+	}
+}
+
+// join is the flight of a Server that is under way, or one that begins with f.
+func (e *Engine) join(id mcpmux.ServerID, f func(context.Context) error) *flight {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.of(id)
+	if s.flight != nil {
+		return s.flight
+	}
+	ctx, cancel := context.WithTimeout(e.life, renewTimeout)
+	fl := &flight{end: cancel, done: make(chan struct{})}
+	s.flight = fl
+	e.tasks.Go(func() {
+		defer cancel()
+		e.land(id, s, fl, f(ctx))
+	})
+	return fl
+}
+
+// land ends a flight.
+func (e *Engine) land(id mcpmux.ServerID, s *server, fl *flight, err error) {
+	e.mu.Lock()
+	if s.flight == fl {
+		s.flight = nil
+	}
+	outdone := fl.outdone
+	e.mu.Unlock()
+	fl.err = err
+	close(fl.done)
+	if need, ok := errors.AsType[*NeedsLogin](err); ok && !outdone {
+		e.cfg.Needed(id, need)
+	}
+}
+
+// outdo runs f in place of whatever is under way for a Server, which is given patience to end by itself: what a person
+// does now is not undone by a renewal that began before.
+func (e *Engine) outdo(ctx context.Context, id mcpmux.ServerID, patience time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	mine := &flight{end: cancel, done: make(chan struct{})}
 	e.mu.Lock()
 	s := e.of(id)
-	fl := s.flight
-	if fl == nil {
-		fl = &flight{done: make(chan struct{})}
-		s.flight = fl
-		e.tasks.Go(func() {
-			ctx, cancel := context.WithTimeout(e.life, renewTimeout)
-			defer cancel()
-			err := f(ctx)
-			e.mu.Lock()
-			s.flight = nil
-			e.mu.Unlock()
-			fl.err = err
-			close(fl.done)
-			if need, ok := errors.AsType[*NeedsLogin](err); ok {
-				e.cfg.Needed(id, need)
-			}
-		})
+	before := s.flight
+	s.flight = mine
+	if before != nil {
+		before.outdone = true
 	}
 	e.mu.Unlock()
-	select {
-	case <-fl.done:
-		return fl.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if before != nil {
+		if patience > 0 {
+			waiting, over := context.WithTimeout(ctx, patience)
+			select {
+			case <-before.done:
+			case <-waiting.Done():
+			}
+			over()
+		}
+		before.end()
+		<-before.done
 	}
+	err := f(ctx)
+	e.land(id, s, mine, err)
+	return err
+}
+
+// logouts is how often a person has logged out of a Server. A login that sees the number change is not wanted any
+// more.
+func (e *Engine) logouts(id mcpmux.ServerID) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.of(id).logouts
+}
+
+// errLoggedOut ends a login that was under way when its person logged out.
+var errLoggedOut = mcpmux.Errorf(mcpmux.CodeConflict, "somebody logged out while this login was under way")
+
+// admit keeps the tokens of a login that a person has ended, in place of whatever there was.
+func (e *Engine) admit(ctx context.Context, id mcpmux.ServerID, logouts int, t *tokens) error {
+	return e.outdo(context.WithoutCancel(ctx), id, 0, func(ctx context.Context) error {
+		if e.logouts(id) != logouts {
+			return errLoggedOut
+		}
+		e.loggedIn(id)
+		return e.keep(ctx, id, t)
+	})
 }
 
 // answer is one renewal.
@@ -253,6 +334,9 @@ func (e *Engine) answer(ctx context.Context, id mcpmux.ServerID, r Refusal) erro
 	have, err := e.tokens(ctx, id)
 	if err != nil {
 		return err
+	}
+	if have != nil && !have.good(target) {
+		return &NeedsLogin{Reason: "the login was for another address of this server; log in again"}
 	}
 	if have != nil && have.digest() != r.Used {
 		return nil
@@ -280,6 +364,9 @@ func (e *Engine) answer(ctx context.Context, id mcpmux.ServerID, r Refusal) erro
 			e.lose(ctx, id, "the server has moved to another authorization server; log in again")
 			have = nil
 		}
+	}
+	if r.Status == 403 && have != nil && len(union(have.Requested, strings.Fields(asked.scope))) == len(union(have.Requested)) {
+		return &NeedsLogin{Reason: wantsScopes(asked.scope, true), Scope: true} // They were asked for, in vain.
 	}
 	if have != nil && e.inVain(id, have) {
 		return &NeedsLogin{Reason: "the server refuses the tokens that the authorization server has just given; log in again"}
@@ -316,17 +403,20 @@ func wantsScopes(scope string, exhausted bool) string {
 		text += " (" + scope + ")"
 	}
 	if exhausted {
-		return text + fmt.Sprintf(", although %d logins gave what it asked for; its owner has to say what is wrong", maxLogins)
+		return text + ", although it was given what it asked for; its owner has to say what is wrong"
 	}
 	return text + "; log in again to give them"
 }
 
 // Access is the access token of a Server for a new connection, renewed first where its time is over; "" where there
-// is none. It is called when a configuration is resolved; errors are those of the store alone, since a token that
-// cannot be renewed now may still be good.
+// is none for its address. It is called when a configuration is resolved; errors are those of the store and of Target
+// alone, since a token that cannot be renewed now may still be good.
 func (e *Engine) Access(ctx context.Context, id mcpmux.ServerID) (secret.Value, error) {
 	have, err := e.tokens(ctx, id)
 	if err != nil || have == nil {
+		return secret.Value{}, err
+	}
+	if target, err := e.cfg.Target(ctx, id); err != nil || !have.good(target) {
 		return secret.Value{}, err
 	}
 	if have.over(e.cfg.Now()) && have.Renewable {
@@ -348,7 +438,7 @@ func (e *Engine) renewAhead(ctx context.Context, id mcpmux.ServerID) error {
 			return err
 		}
 		have, err := e.tokens(ctx, id)
-		if err != nil || have == nil || have.Refresh == "" && target.Login.Grant != mcpmux.GrantClient {
+		if err != nil || have == nil || !have.good(target) || have.Refresh == "" && target.Login.Grant != mcpmux.GrantClient {
 			return err
 		}
 		w, err := e.web(target)
@@ -442,7 +532,7 @@ func (e *Engine) keep(ctx context.Context, id mcpmux.ServerID, t *tokens) error 
 	}
 	e.mu.Lock()
 	s := e.of(id)
-	s.reason, s.refuse = "", time.Time{}
+	s.reason, s.pause, s.refuse, s.failing = "", 0, time.Time{}, time.Time{}
 	e.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, appliedWithin)
 	defer cancel()

@@ -8,7 +8,9 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,10 +35,13 @@ type world struct {
 	pages *httptest.Server
 	log   *strings.Builder
 
+	dir string // of the database
+
 	// mu guards the following.
 	mu      sync.Mutex
 	targets map[mcpmux.ServerID]Target
 	needed  []string
+	told    []string // what people and logs were told
 	skew    time.Duration
 }
 
@@ -55,29 +60,25 @@ func (w *world) pass(d time.Duration) {
 
 func newWorld(t *testing.T, script oauthtest.Script) *world {
 	t.Helper()
-	w := &world{t: t, at: oauthtest.New(t, script), log: &strings.Builder{}, targets: make(map[mcpmux.ServerID]Target)}
-	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), slog.New(slog.DiscardHandler))
-	if err != nil {
+	w := &world{t: t, at: oauthtest.New(t, script), log: &strings.Builder{}, dir: t.TempDir(), targets: make(map[mcpmux.ServerID]Target)}
+	if err := os.WriteFile(filepath.Join(w.dir, "db"), emptyDatabase(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(w.tellsNoSecret)
+	st := openStore(t, filepath.Join(w.dir, "db"))
 	t.Cleanup(func() { _ = st.Close() })
-	box, err := secret.NewBox([32]byte{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := st.Unlock(box); err != nil {
-		t.Fatal(err)
-	}
 	w.store = st
 	var handler http.Handler
-	w.pages = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
+	w.pages = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(&listening{ResponseWriter: rw, w: w}, r)
+	}))
 	t.Cleanup(w.pages.Close)
 	u, err := url.Parse(w.pages.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Engine, err = New(Config{
-		Store: st, Now: w.now, Log: slog.New(slog.NewTextHandler(&locked{w: w.log}, nil)),
+		Store: st, pause: w.pause, Now: w.now, Log: slog.New(slog.NewTextHandler(&locked{w: w.log}, nil)),
 		Target: func(_ context.Context, id mcpmux.ServerID) (Target, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -96,6 +97,139 @@ func newWorld(t *testing.T, script oauthtest.Script) *world {
 	t.Cleanup(w.Close)
 	handler = w.Pages()
 	return w
+}
+
+// emptyDatabase is one that has been migrated, which takes longer than most tests.
+func emptyDatabase(t *testing.T) []byte {
+	t.Helper()
+	migrated.Do(func() {
+		path := filepath.Join(t.TempDir(), "db")
+		if err := openStore(t, path).Close(); err != nil {
+			t.Fatal(err)
+		}
+		database, _ = os.ReadFile(path) // an empty one is migrated again
+	})
+	return database
+}
+
+var (
+	migrated sync.Once
+	database []byte
+)
+
+// openStore opens a database and unlocks it. Whoever calls it closes it.
+func openStore(t *testing.T, path string) *store.Store {
+	t.Helper()
+	st, err := store.Open(t.Context(), path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := secret.NewBox([32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Unlock(box); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// pause lets time pass for the Engine and nobody wait.
+func (w *world) pause(ctx context.Context, d time.Duration) error {
+	w.pass(d)
+	return ctx.Err()
+}
+
+// tell keeps what was told, to be searched when the test has ended.
+func (w *world) tell(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told = append(w.told, text)
+}
+
+func (w *world) hear(err error) error {
+	if err != nil {
+		w.tell(err.Error())
+	}
+	return err
+}
+
+// listening hears what pages say. Where they send browsers is for those alone.
+type listening struct {
+	http.ResponseWriter
+	w *world
+}
+
+func (l *listening) Write(p []byte) (int, error) {
+	l.w.tell(string(p))
+	return l.ResponseWriter.Write(p)
+}
+
+// What the Engine answers is heard.
+
+func (w *world) Begin(ctx context.Context, id mcpmux.ServerID, method Method, insist bool) (Begun, error) {
+	b, err := w.Engine.Begin(ctx, id, method, insist)
+	return b, w.hear(err)
+}
+
+func (w *world) Renew(ctx context.Context, id mcpmux.ServerID, r Refusal) error {
+	return w.hear(w.Engine.Renew(ctx, id, r))
+}
+
+func (w *world) Paste(ctx context.Context, id mcpmux.ServerID, address string) error {
+	return w.hear(w.Engine.Paste(ctx, id, address))
+}
+
+func (w *world) Offer(ctx context.Context, id mcpmux.ServerID) (string, error) {
+	address, err := w.Engine.Offer(ctx, id)
+	return address, w.hear(err)
+}
+
+func (w *world) Logout(ctx context.Context, id mcpmux.ServerID) (int64, error) {
+	rev, err := w.Engine.Logout(ctx, id)
+	return rev, w.hear(err)
+}
+
+func (w *world) Progress(ctx context.Context, id mcpmux.ServerID) Progress {
+	p := w.Engine.Progress(ctx, id)
+	w.tell(p.Reason)
+	return p
+}
+
+// tellsNoSecret searches everything that anybody was told, and the database as it is on the disk, for every secret
+// that there was.
+func (w *world) tellsNoSecret() {
+	secrets := w.at.Tokens()
+	for _, q := range w.at.Log() {
+		for _, name := range []string{"code_verifier", "state", "client_assertion", "client_secret", "device_code"} {
+			secrets = append(secrets, q.Form[name]...)
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, target := range w.targets {
+		secrets = append(secrets, target.Secret.Reveal())
+		for line := range strings.Lines(target.Key.Reveal()) {
+			if !strings.HasPrefix(line, "-----") {
+				secrets = append(secrets, strings.TrimSpace(line))
+			}
+		}
+	}
+	known := secret.NewScrubber(secrets) // knows them in every form
+	for _, text := range slices.Concat(w.told, w.needed, []string{w.log.String()}) {
+		if clean := known.Text(text); clean != text {
+			w.t.Errorf("a secret is told: %s", clean)
+		}
+	}
+	for _, name := range []string{"db", "db-wal"} {
+		stored, err := os.ReadFile(filepath.Join(w.dir, name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			w.t.Error(err)
+		}
+		if text := string(stored); known.Text(text) != text {
+			w.t.Errorf("a secret is in the file %s as it is", name)
+		}
+	}
 }
 
 // locked is a log that several write to.

@@ -97,6 +97,7 @@ func (e *Engine) begin(ctx context.Context, id mcpmux.ServerID, method Method, i
 		if err != nil {
 			return Begun{}, err
 		}
+		e.decline(id, target, "") // whoever asks may know better
 		return Begun{}, e.fly(ctx, id, func(ctx context.Context) error {
 			own, err := e.web(target)
 			if err != nil {
@@ -361,6 +362,7 @@ func (e *Engine) exchange(ctx context.Context, id mcpmux.ServerID, p *pending, c
 		"grant_type": {string(mcpmux.GrantCode)}, "code": {code}, "redirect_uri": {p.Redirect}, "code_verifier": {p.Verifier},
 	}
 	setResource(values, p.Resource)
+	logouts := e.logouts(id)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout) // a closed tab does not lose the code
 	defer cancel()
 	g, err := e.token(ctx, w, p.TokenEndpoint, e.party(&base, target), values)
@@ -370,6 +372,5 @@ func (e *Engine) exchange(ctx context.Context, id mcpmux.ServerID, p *pending, c
 	if err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the login could not be completed: %v", err)
 	}
-	e.loggedIn(id)
-	return e.keep(ctx, id, g.tokens(base))
+	return e.admit(ctx, id, logouts, g.tokens(base))
 }

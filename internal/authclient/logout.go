@@ -13,26 +13,45 @@ import (
 const revokeTimeout = 10 * time.Second
 
 // Logout forgets the login of a Server, after the authorization server was asked to do so too (RFC 7009), as far as
-// it can be reached. It answers the revision.
-func (e *Engine) Logout(ctx context.Context, id mcpmux.ServerID) (int64, error) {
-	if have, err := e.tokens(ctx, id); err == nil && have != nil {
-		if err := e.revoke(ctx, id, have); err != nil {
-			e.cfg.Log.Info("the authorization server was not told of a logout", "server", id, "err", err)
+// it can be reached. A renewal that is under way is waited for, so that what it brings is revoked and forgotten too.
+// It answers the revision.
+func (e *Engine) Logout(ctx context.Context, id mcpmux.ServerID) (rev int64, err error) {
+	e.giveUp(id)
+	err = e.outdo(ctx, id, settleTime, func(ctx context.Context) error {
+		if have, err := e.tokens(ctx, id); err == nil && have != nil {
+			if err := e.revoke(ctx, id, have); err != nil {
+				e.cfg.Log.Info("the authorization server was not told of a logout", "server", id, "err", err)
+			}
 		}
-	}
+		e.mu.Lock()
+		s := e.of(id)
+		s.reason, s.logins, s.refusals, s.asked, s.refuse = "", nil, nil, challenge{}, time.Time{}
+		e.mu.Unlock()
+		rev, err = e.cfg.Store.DropCredentials(context.WithoutCancel(ctx), id)
+		return err
+	})
+	return rev, err
+}
+
+// giveUp ends the logins that wait for their person.
+func (e *Engine) giveUp(id mcpmux.ServerID) {
 	e.mu.Lock()
 	s := e.of(id)
-	s.reason, s.logins, s.refusals, s.asked, s.refuse = "", nil, nil, challenge{}, time.Time{}
+	s.logouts++
 	if s.device != nil {
 		s.device.cancel()
+		s.device = nil
 	}
 	for key, b := range e.tickets {
 		if b.server == id {
 			delete(e.tickets, key)
 		}
 	}
+	waits := s.progress != nil && s.progress.State == ProgressWaiting
 	e.mu.Unlock()
-	return e.cfg.Store.DropCredentials(context.WithoutCancel(ctx), id)
+	if waits {
+		e.ended(id, errLoggedOut)
+	}
 }
 
 // revoke asks for the end of the refresh token, which ends what came of it, and of the access token.

@@ -2,16 +2,26 @@ package authclient
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
-// flowCookie binds a login to the browser that began it. Cookies know no ports, so its path is all it is kept to.
-const flowCookie = "mcpmux_login"
+// flowCookie, with flowName behind it, binds a login to the browser that began it. Cookies know no ports, so its path
+// is all it is kept to.
+const flowCookie = "mcpmux_login_"
+
+// flowName is the name of the cookie of one login: a browser may be about to log in to several Servers.
+func flowName(state string) string {
+	sum := sha256.Sum256([]byte("cookie " + state))
+	return flowCookie + hex.EncodeToString(sum[:8])
+}
 
 // page is what a person reads when a login has ended, or did not. It loads nothing and runs nothing.
 //
@@ -30,11 +40,18 @@ p { margin: 0; opacity: .8 }
 `))
 
 // Pages serves the two addresses that browsers see in the course of a login: our own start address, and the
-// callback. Whoever mounts it has checked Host and Origin.
+// callback. Whoever mounts it has checked Host and Origin. Both addresses are good once, and HEAD, by which programs
+// look at an address before a person does, uses none up.
 func (e *Engine) Pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+startPath+"{ticket}", e.serveStart)
 	mux.HandleFunc("GET "+callbackPath, e.serveCallback)
+	for _, path := range []string{startPath + "{ticket}", callbackPath} {
+		mux.HandleFunc("HEAD "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", http.MethodGet)
+			w.WriteHeader(http.StatusMethodNotAllowed)
+		})
+	}
 	return mux
 }
 
@@ -45,8 +62,13 @@ func (e *Engine) serveStart(w http.ResponseWriter, r *http.Request) {
 		e.show(w, err, "")
 		return
 	}
+	u, err := url.Parse(address)
+	if err != nil { // it would quote what binds the login
+		e.show(w, errTicket, "")
+		return
+	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: the callback is http on this machine, where Safari keeps no Secure cookie; Lax, since the way back comes from another site.
-		Name: flowCookie, Value: cookie, Path: callbackPath, MaxAge: int(loginLife.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: flowName(u.Query().Get("state")), Value: cookie, Path: callbackPath, MaxAge: int(loginLife.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 	pageHeaders(w.Header())
 	w.Header().Set("Location", address)
@@ -54,15 +76,15 @@ func (e *Engine) serveStart(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *Engine) serveCallback(w http.ResponseWriter, r *http.Request) {
-	cookie := ""
-	if c, err := r.Cookie(flowCookie); err == nil {
+	cookie, name := "", flowName(r.URL.Query().Get("state"))
+	if c, err := r.Cookie(name); err == nil {
 		cookie = c.Value
 	}
 	id, err := e.Callback(r.Context(), r.URL.Query(), cookie)
 	alias := ""
 	if id != "" { // A login has ended; anything else leaves the browser's own alone.
 		http.SetCookie(w, &http.Cookie{ //nolint:gosec // as above
-			Name: flowCookie, Path: callbackPath, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+			Name: name, Path: callbackPath, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		})
 		if t, err := e.cfg.Target(r.Context(), id); err == nil {
 			alias = t.Alias

@@ -572,7 +572,7 @@ func TestCallback_ALoginOutlivesARestart(t *testing.T) {
 	}
 	cookie := ""
 	for _, k := range c.Jar.Cookies(r.URL) {
-		if k.Name == flowCookie {
+		if strings.HasPrefix(k.Name, flowCookie) {
 			cookie = k.Value
 		}
 	}

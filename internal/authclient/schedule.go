@@ -21,9 +21,13 @@ const (
 	// keepAlive is how often tokens are renewed whose Server asks for it, whoever uses them.
 	keepAlive = 24 * time.Hour
 
-	// firstPause and lastPause bound the pause after a renewal that an authorization server could not carry out.
+	// firstPause and lastPause bound the pause after a renewal that an authorization server could not carry out; of
+	// each a tenth at most is taken away, so that not all Servers come back at once.
 	firstPause = 10 * time.Second
 	lastPause  = 5 * time.Minute
+
+	// aheadTries is how long renewals are tried ahead of need that fail. After that only somebody's need is a reason.
+	aheadTries = 24 * time.Hour
 )
 
 // Apply takes notice of a new state: which Servers there are, and when their tokens end.
@@ -150,21 +154,19 @@ func (e *Engine) mayTry(id mcpmux.ServerID) error {
 func (e *Engine) postpone(id mcpmux.ServerID, wish time.Duration) {
 	e.mu.Lock()
 	s := e.of(id)
+	now := e.cfg.Now()
+	if s.failing.IsZero() {
+		s.failing = now
+	}
 	s.pause = min(max(2*s.pause, firstPause), lastPause)
-	d := max(s.pause, min(wish, time.Hour))
-	s.refuse = e.cfg.Now().Add(d)
-	s.due = s.refuse
+	d := s.pause - time.Duration(float64(s.pause)/10*spread(id))
+	s.refuse = now.Add(max(d, min(wish, time.Hour)))
+	if s.due = s.refuse; now.Sub(s.failing) >= aheadTries {
+		s.due = time.Time{}
+	}
 	e.mu.Unlock()
 	select {
 	case e.wake <- struct{}{}:
 	default:
 	}
-}
-
-// settled says that the authorization server works.
-func (e *Engine) settled(id mcpmux.ServerID) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := e.of(id)
-	s.pause, s.refuse = 0, time.Time{}
 }

@@ -3,6 +3,7 @@ package authclient
 import (
 	"encoding/json"
 	"errors"
+	"net/url"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
@@ -60,6 +61,19 @@ func (t *tokens) digest() [32]byte { return digestOf(Bearer(t.Access)) }
 
 // Bearer is the Authorization header of an access token (RFC 6750 §2.1).
 func Bearer(access string) string { return "Bearer " + access }
+
+// good says whether the tokens are for where a Server is: values of its Inputs may have led it elsewhere. Those of a
+// Server of MCP 2025-03-26 name no resource, but it is its own authorization server.
+func (t *tokens) good(target Target) bool {
+	u, err := url.Parse(target.URL)
+	if err != nil {
+		return false
+	}
+	if t.Resource == "" {
+		return t.Issuer == originOf(u).String()
+	}
+	return covers(t.Resource, u)
+}
 
 // maxSkew is how long before their end tokens count as over: the clocks of others and the way to them. Of short
 // lives it is a tenth.

@@ -213,7 +213,6 @@ func (e *Engine) refresh(ctx context.Context, w *web, id mcpmux.ServerID, target
 	if err != nil {
 		return e.notRenewed(ctx, id, have, err)
 	}
-	e.settled(id)
 	next := g.tokens(*have)
 	if next.Refresh == "" {
 		next.Refresh, next.Renewable = have.Refresh, true // RFC 6749 §6: the old one stays.
@@ -269,12 +268,18 @@ func (e *Engine) obtain(ctx context.Context, w *web, id mcpmux.ServerID, target 
 	if err := e.mayTry(id); err != nil {
 		return err
 	}
+	if reason := e.declined(id, target); reason != "" {
+		return &NeedsLogin{Reason: reason}
+	}
 	at, err := e.discover(ctx, w, id, target)
 	if err != nil {
 		return refused(err)
 	}
 	if at == nil {
 		return &NeedsLogin{Reason: "the server does not say where to get a token"}
+	}
+	if have != nil && have.Issuer != at.issuer {
+		have = nil
 	}
 	c, err := e.byHand(ctx, id, target, at)
 	if err != nil {
@@ -291,12 +296,44 @@ func (e *Engine) obtain(ctx context.Context, w *web, id mcpmux.ServerID, target 
 		return err
 	}
 	if err != nil {
-		return &NeedsLogin{Reason: "no token for these client credentials: " + err.Error()}
+		reason := "no token for these client credentials: " + err.Error()
+		e.decline(id, target, reason)
+		return &NeedsLogin{Reason: reason}
 	}
-	e.settled(id)
 	next := g.tokens(base)
 	next.Renewable = true // by asking again
 	return e.keep(ctx, id, next)
+}
+
+// declinedCredentials are client credentials for which there was no token. They are not sent again with every call
+// that a Server refuses.
+type declinedCredentials struct {
+	digest [32]byte
+	until  time.Time
+	reason string
+}
+
+func digestOfClient(t Target) [32]byte {
+	text, _ := json.Marshal([]any{t.URL, t.Login, t.Secret.Reveal(), t.Key.Reveal()}) // texts always marshal
+	return sha256.Sum256(text)
+}
+
+// declined is why there was no token a short while ago for the credentials that a Server has; "" where there may be
+// one.
+func (e *Engine) declined(id mcpmux.ServerID, t Target) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	d := e.of(id).declined
+	if d.digest != digestOfClient(t) || !e.cfg.Now().Before(d.until) {
+		return ""
+	}
+	return d.reason
+}
+
+func (e *Engine) decline(id mcpmux.ServerID, t Target, reason string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.of(id).declined = declinedCredentials{digestOfClient(t), e.cfg.Now().Add(lastPause), reason}
 }
 
 func setScopes(values url.Values, scopes []string) {

@@ -591,9 +591,44 @@ func TestConsent_IsRememberedForJustThat(t *testing.T) {
 	if _, err := w.store.ForgetConsents(t.Context(), st.Clients[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := w.server.Request(w.begun(client, map[string]string{"scope": "mcp"}).id); err != nil || r.Agreed || r.Client != "" {
-		t.Errorf("after it was taken back: %+v %v", r, err)
+	if asks(map[string]string{"scope": "mcp"}).Agreed {
+		t.Error("after it was taken back nothing is asked")
 	}
+}
+
+// An application that is logged out is the same Client when it is let in again, and what the user chose for it stays.
+func TestConsent_ThatWasTakenBackAndGivenAgainIsOfTheSameClient(t *testing.T) {
+	w := newWorld(t)
+	client := w.client("Cursor")
+	w.login(client, nil)
+	st, err := w.store.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	had := st.Clients[0]
+	if _, err := w.store.ForgetConsents(t.Context(), had.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.login(client, nil)
+	if st, err = w.store.Load(t.Context()); err != nil || len(st.Clients) != 1 || st.Clients[0].ID != had.ID {
+		t.Errorf("the clients are %+v, %v", st.Clients, err)
+	}
+}
+
+// A code that was on its way when the user took the consent back is worth nothing.
+func TestConsent_ThatWasTakenBackMakesItsCodeWorthless(t *testing.T) {
+	w := newWorld(t)
+	client := w.client("Cursor")
+	b := w.begun(client, nil)
+	id, err := w.server.Approve(t.Context(), b.id, Approval{New: store.NewClient{Mode: mcpmux.ModeFollow}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := w.landed(b).Get("code")
+	if _, err := w.store.ForgetConsents(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	w.exchange(client, code, nil).is(t, http.StatusBadRequest, "invalid_grant")
 }
 
 func TestConsent_EndsWhenTheUserSaid(t *testing.T) {

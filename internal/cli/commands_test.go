@@ -191,6 +191,7 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("dashboard --logout --print")},
 			{args: words("dashboard --logout=")},
 			{args: words("login abcd-efgh"), answers: map[string]any{"POST /dashboard/pair": api.Paired{Browser: "Firefox on Linux", Peer: "127.0.0.1"}}},
+			{args: words("login abcd-efgh --remote"), answers: map[string]any{"POST /dashboard/pair": api.Paired{Browser: "Firefox on Linux", Peer: "192.0.2.1"}}},
 			{args: words("login")},
 			{args: words("dashboard --print"), answers: map[string]any{"POST /dashboard/ticket": api.Ticket{URL: "http://localhost:45819/?ticket=x", ExpiresAt: noon}}},
 			{args: words("settings get log.level"), answers: map[string]any{"GET /settings/log.level": api.Setting{Key: "log.level", Value: "info"}}},

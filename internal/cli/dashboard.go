@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpmux/mcpmux/internal/admin/api"
 	"github.com/mcpmux/mcpmux/internal/adminclient"
 )
 
@@ -65,11 +66,14 @@ func (a *app) dashboardLogout(cmd *cobra.Command, c *adminclient.Client, id stri
 
 // loginCommand is `mcpmux login CODE`, for browsers that no terminal opens.
 func (a *app) loginCommand() *cobra.Command {
-	return a.ask("login CODE", "log in the page of the dashboard that shows CODE; type only what you see on a page that you opened yourself", takes("CODE"),
+	var remote bool
+	cmd := a.ask("login CODE [--remote]", "log in the page of the dashboard that shows CODE; type only what you see on a page that you opened yourself", takes("CODE"),
 		func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
-			p, err := c.ApprovePairing(cmd.Context(), args[0])
+			p, err := c.ApprovePairing(cmd.Context(), api.PairingCode{Code: args[0], Remote: remote})
 			return a.reply(p, err, says("logged in %s at %s; if that is not yours, `mcpmux dashboard --logout` ends it", p.Browser, p.Peer))
 		})
+	cmd.Flags().BoolVar(&remote, "remote", false, "the page may be on another machine")
+	return cmd
 }
 
 // openDashboard shows the dashboard in a browser, or prints its address where it may not or cannot.

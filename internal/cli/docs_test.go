@@ -51,7 +51,7 @@ then needs (` + "`secrets unlock`" + `, or ` + "`MCPMUX_PASSPHRASE_FILE`" + `); 
 is. ` + "`secrets lock`" + ` makes the daemon forget the key: servers that need a stored value are closed, all others run on.
 
 ` + "`dashboard`" + ` opens a browser by an address that logs it in once and for a minute. A browser that no terminal opens (another one, another
-machine's) shows a code: ` + "`login CODE`" + ` logs that page in; after five wrong codes, or five minutes, it shows another one. A browser stays
+machine's, with ` + "`--remote`" + `) shows a code: ` + "`login CODE`" + ` logs that page in; after five wrong codes, or five minutes, it shows another one. A browser stays
 logged in for 12 hours without use and 7 days at most, and until the daemon ends; ` + "`dashboard --sessions`" + ` lists them, ` + "`dashboard --logout`" + `
 ends all of them at once.
 

@@ -165,7 +165,7 @@ func (f *front) Origins() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.origins) == 0 {
-		return []string{first(f.binding.Public, "http://"+f.binding.Addr)}
+		return []string{f.binding.Origin()}
 	}
 	return f.origins
 }

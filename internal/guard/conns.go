@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,13 +26,20 @@ const (
 	maxSlowBodies = 1024
 	// bodyTimeout is how long a request may take from its first byte to the last one of its body.
 	bodyTimeout = 30 * time.Second
+	// writeTimeout is how long a client may refuse to take the next writePart bytes of an answer; it may be a
+	// third more, so that the clock is not set for each. Whoever writes a stream may set another.
+	writeTimeout = 30 * time.Second
+	writePart    = 64 << 10
 	// sayEvery is how often a listener says that it closes connections to make room.
 	sayEvery = 10 * time.Second
 )
 
 // conns are the open connections of one Listener. Where there are too many, those that wait for their client
-// make room: the ones between requests first, then those that never sent one, then those that send a body and
-// do not get to its end, the oldest of each first. Requests that are being answered and streams stay.
+// make room: first the one that has done nothing for longest, between requests or before the first; then the one
+// that has sent a body for longest without getting to its end. Requests that are being answered and streams stay.
+//
+// A flood of new connections so costs a client that is there only those it has not used for as long as it takes to
+// flood all places, and a flood of used ones does not keep out who is new.
 type conns struct {
 	max, perPeer, bodies int
 	log                  *slog.Logger
@@ -71,11 +79,14 @@ type conn struct {
 	waited  atomic.Bool  // this body was waited for
 	evicted atomic.Bool  // its place to wait was given to another
 	late    atomic.Int32 // the status of a request whose body did not come, else 0
+	bound   atomic.Bool  // whoever answers has set a deadline for writing
+	until   atomic.Int64 // the deadline for writing that Write has set, in Unix nanoseconds, or 0
 	gone    atomic.Bool  // it is closed
 
 	// of.mu guards the following.
-	in         *queue // which it waits in, or nil
-	prev, next *conn  // in that queue
+	in         *queue    // which it waits in, or nil
+	since      time.Time // since when
+	prev, next *conn     // in that queue
 }
 
 type connKey struct{}
@@ -181,11 +192,12 @@ func (cs *conns) enter(c *conn) (victim *conn, ok bool) {
 
 // victim is the connection that is missed least, nil if each does something. cs.mu is held.
 func (cs *conns) victim() (c *conn, why string) {
+	idle, fresh := cs.idle.first, cs.fresh.first
 	switch {
-	case cs.idle.first != nil:
-		return cs.idle.first, "idle"
-	case cs.fresh.first != nil:
-		return cs.fresh.first, "without a request"
+	case idle != nil && (fresh == nil || !fresh.since.Before(idle.since)):
+		return idle, "idle"
+	case fresh != nil:
+		return fresh, "without a request"
 	case cs.slow.first != nil:
 		return cs.slow.first, "slow body"
 	}
@@ -294,6 +306,45 @@ func (c *conn) waitTurn() {
 	c.waited.Store(true)
 }
 
+// Write writes an answer, or a part of one, each piece within a time of its own: a client that takes nothing does not
+// hold a connection for ever.
+func (c *conn) Write(p []byte) (n int, err error) {
+	for {
+		c.boundWrite()
+		part := p[n:min(len(p), n+writePart)]
+		written, err := c.TCPConn.Write(part)
+		if n += written; err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}
+
+// boundWrite sets the deadline for the next piece, unless there is one. A deadline that is nearly new is left as it is.
+func (c *conn) boundWrite() {
+	if c.bound.Load() {
+		return
+	}
+	if now := c.of.now(); c.until.Load()-now.UnixNano() < int64(writeTimeout) {
+		until := now.Add(writeTimeout * 4 / 3)
+		c.until.Store(until.UnixNano())
+		_ = c.TCPConn.SetWriteDeadline(until) // a connection that is closed needs none
+	}
+}
+
+// SetWriteDeadline is for who answers. The zero time leaves it to Write again, which is what net/http does with each
+// request that is over.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.bound.Store(!t.IsZero())
+	if t.IsZero() {
+		return nil
+	}
+	c.until.Store(0)
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
+// ReadFrom has files pass by Write too.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{c}, r) }
+
 // SetReadDeadline is where net/http says that a body has come to its end (or there is none): it lifts the
 // deadline.
 func (c *conn) SetReadDeadline(t time.Time) error {
@@ -327,7 +378,7 @@ type queue struct {
 }
 
 func (q *queue) push(c *conn) {
-	c.in, c.prev, c.next = q, q.last, nil
+	c.in, c.prev, c.next, c.since = q, q.last, nil, c.of.now()
 	if q.last == nil {
 		q.first = c
 	} else {

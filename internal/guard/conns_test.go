@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -42,29 +43,33 @@ func newConn(t *testing.T, cs *conns) *conn {
 
 func testConns(limit int) *conns { return newConns(limit, slog.New(slog.DiscardHandler)) }
 
-// What each state of a connection is: between requests, before the first, sending a body, being answered.
-func TestConns_RoomIsMadeByWhoIsMissedLeast(t *testing.T) {
-	cs := testConns(5)
-	idle, older, fresh, slow, busy := newConn(t, cs), newConn(t, cs), newConn(t, cs), newConn(t, cs), newConn(t, cs)
-	for _, c := range []*conn{busy, slow, fresh, older, idle} {
+func TestConns_RoomIsMadeByWhoHasDoneNothingForLongest(t *testing.T) {
+	cs := testConns(6)
+	now := time.Now()
+	cs.now = func() time.Time { now = now.Add(time.Second); return now }
+	admit := func() *conn {
+		c := newConn(t, cs)
 		if !cs.admit(c) {
-			t.Fatal("there was room")
+			t.Fatal("it was not admitted")
 		}
+		return c
 	}
-	busy.became(http.StateActive)
-	busy.bodyEnded()
-	slow.became(http.StateActive)
-	slow.waitTurn()
-	for _, c := range []*conn{older, idle} {
+	idles := func(c *conn) {
 		c.became(http.StateActive)
 		c.bodyEnded()
 		c.became(http.StateIdle)
 	}
-	for i, victim := range []*conn{older, idle, fresh, slow} {
-		c := newConn(t, cs)
-		if !cs.admit(c) {
-			t.Fatalf("%d: not admitted", i)
-		}
+	busy, slow, idle, fresh, used, late := admit(), admit(), admit(), admit(), admit(), admit()
+	busy.became(http.StateActive)
+	busy.bodyEnded()
+	slow.became(http.StateActive)
+	slow.waitTurn()
+	idles(used)
+	idles(idle)
+	idles(used) // again, so that idle is the one that was unused for longer
+	// late never sends anything, as fresh, but came later.
+	for i, victim := range []*conn{fresh, late, idle, used, slow} {
+		c := admit()
 		c.became(http.StateActive)
 		c.bodyEnded()
 		if !victim.gone.Load() {
@@ -74,8 +79,24 @@ func TestConns_RoomIsMadeByWhoIsMissedLeast(t *testing.T) {
 	if cs.admit(newConn(t, cs)) {
 		t.Error("admitted in the place of a request that is being answered")
 	}
-	if busy.gone.Load() || cs.open != 5 {
+	if busy.gone.Load() || cs.open != 6 {
 		t.Errorf("%d are open; the busy one is gone: %t", cs.open, busy.gone.Load())
+	}
+}
+
+// Who sent a request and closes nothing does not keep out who is new.
+func TestConns_UsedOnesDoNotKeepOutNewOnes(t *testing.T) {
+	cs := testConns(2)
+	now := time.Now()
+	cs.now = func() time.Time { now = now.Add(time.Second); return now }
+	idle, fresh := newConn(t, cs), newConn(t, cs)
+	cs.admit(idle)
+	idle.became(http.StateActive)
+	idle.bodyEnded()
+	idle.became(http.StateIdle)
+	cs.admit(fresh)
+	if cs.admit(newConn(t, cs)); !idle.gone.Load() || fresh.gone.Load() {
+		t.Error("the new one made room")
 	}
 }
 
@@ -120,6 +141,23 @@ func TestPeerPrefix_IsOneMachine(t *testing.T) {
 			t.Errorf("%s: %s, want %s", addr, got, want)
 		}
 	}
+}
+
+// served is a listener with handler behind cfg, until the test ends.
+func served(t *testing.T, cfg Config, handler http.HandlerFunc) *Listener {
+	t.Helper()
+	l := listen(t, "localhost:0")
+	cfg.Port = l.Port()
+	srv := Server(Guard(cfg)(handler), slog.New(slog.DiscardHandler))
+	ended := make(chan error, 1)
+	go func() { ended <- l.Serve(srv) }()
+	t.Cleanup(func() {
+		_ = srv.Close()
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	return l
 }
 
 // limited is a listener with limits, whose handler reads the body and answers its length, until the test ends.
@@ -334,6 +372,74 @@ func TestListener_AStreamOutlivesTheTimeForBodies(t *testing.T) {
 	_ = stream.SetReadDeadline(time.Now().Add(timeout))
 	if _, err := io.Copy(io.Discard, stream.in); err == nil {
 		t.Error("the stream has ended")
+	}
+}
+
+// bigAnswer is a listener that answers with more than a connection takes unread, until the test ends. The error of
+// writing it is in the channel.
+func bigAnswer(t *testing.T, before func(w http.ResponseWriter)) (*Listener, <-chan error) {
+	t.Helper()
+	ended := make(chan error, 1)
+	l := served(t, Config{}, func(w http.ResponseWriter, _ *http.Request) {
+		before(w)
+		_, err := w.Write(make([]byte, 32<<20))
+		ended <- err
+	})
+	return l, ended
+}
+
+func TestListener_AClientThatTakesNothingIsGivenUp(t *testing.T) {
+	l, ended := bigAnswer(t, func(http.ResponseWriter) {})
+	// The clock of the limit runs so far ahead that the deadline is 100 ms away.
+	ahead := writeTimeout*4/3 - 100*time.Millisecond
+	l.conns.mu.Lock()
+	l.conns.now = func() time.Time { return time.Now().Add(-ahead) }
+	l.conns.mu.Unlock()
+	c := dial(t, l)
+	c.begin(t, "/", 0)
+	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestListener_WhoAnswersMaySetAnotherTimeForWriting(t *testing.T) {
+	l, ended := bigAnswer(t, func(w http.ResponseWriter) {
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+			t.Error(err)
+		}
+	})
+	c := dial(t, l)
+	c.begin(t, "/", 0)
+	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestConn_ADeadlineForWritingIsSetAnewOnlyWhenItComesNear(t *testing.T) {
+	now := time.Now()
+	cs := testConns(1)
+	cs.now = func() time.Time { return now }
+	c := newConn(t, cs)
+	write := func() time.Time {
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		return time.Unix(0, c.until.Load())
+	}
+	first := write()
+	now = now.Add(writeTimeout / 4)
+	if again := write(); !again.Equal(first) {
+		t.Errorf("%s later it is set anew", writeTimeout/4)
+	}
+	now = now.Add(writeTimeout / 4)
+	if again := write(); again.Sub(now) < writeTimeout {
+		t.Errorf("there are %s left", again.Sub(now))
+	}
+	if err := errors.Join(c.SetWriteDeadline(now.Add(time.Hour)), c.SetWriteDeadline(time.Time{})); err != nil {
+		t.Fatal(err)
+	}
+	if c.until.Load() != 0 {
+		t.Error("after a deadline of somebody else it is not set anew")
 	}
 }
 

@@ -53,6 +53,14 @@ func (b Binding) Wildcard() bool {
 	return err == nil && wildcardHost(host)
 }
 
+// Origin is the one by which b is reached, as far as it is known before it is open: the port may be 0.
+func (b Binding) Origin() string {
+	if b.Public != "" {
+		return b.Public
+	}
+	return scheme(b.TLS != nil) + b.Addr
+}
+
 func loopbackHost(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
@@ -155,7 +163,7 @@ func listenAt(ctx context.Context, host string, port int) (*Listener, error) {
 			missing = err
 		default:
 			_ = l.Close() // The error that is told is the one that led here.
-			return nil, held(err, l.port)
+			return nil, err
 		}
 	}
 	if len(l.socks) == 0 {
@@ -173,19 +181,13 @@ func listenOne(ctx context.Context, ip string, port int) (net.Listener, error) {
 	case err == nil:
 		return sock, nil
 	case addrInUse(err):
-		return nil, &TakenError{Addr: addr, err: err}
+		at, _ := netip.ParseAddr(ip) // a name may be of any address
+		pid, command := holderOf(at, port)
+		return nil, &TakenError{Addr: addr, PID: pid, Command: command, err: err}
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("listen on %s: this user may not use port %d; choose one above 1023 (--gateway-addr, --dashboard-addr): %w", addr, port, err)
 	}
 	return nil, fmt.Errorf("listen on %s: %w", addr, err)
-}
-
-// held names who holds what was taken. It is asked once we have let go of the port ourselves, or it could be us.
-func held(err error, port int) error {
-	if taken, ok := errors.AsType[*TakenError](err); ok {
-		taken.PID, taken.Command = holderOf(port)
-	}
-	return err
 }
 
 // networkOf keeps the families apart: a socket for [::] would take IPv4 too, and 0.0.0.0 could not be opened.

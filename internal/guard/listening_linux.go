@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -25,6 +26,6 @@ func Listening(port int) (name string, foreign bool) {
 			foreign = foreign || err == nil && uid != 0 && uid != os.Geteuid()
 		}
 	}
-	_, name = holderOf(port)
+	_, name = holderOf(netip.Addr{}, port)
 	return name, foreign
 }

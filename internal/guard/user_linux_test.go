@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -85,23 +84,6 @@ func asOther(t *testing.T, addr, text string, closes bool) string {
 		t.Skipf("this system does not run it: %v", err)
 	}
 	return string(out)
-}
-
-// served is a listener with handler behind cfg, until the test ends.
-func served(t *testing.T, cfg Config, handler http.HandlerFunc) *Listener {
-	t.Helper()
-	l := listen(t, "localhost:0")
-	cfg.Port = l.Port()
-	srv := Server(Guard(cfg)(handler), slog.New(slog.DiscardHandler))
-	ended := make(chan error, 1)
-	go func() { ended <- l.Serve(srv) }()
-	t.Cleanup(func() {
-		_ = srv.Close()
-		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-	})
-	return l
 }
 
 // addrs are the listener's addresses, one for each family.

@@ -172,7 +172,8 @@ const (
 	tokenRefresh = "refresh"
 )
 
-// CreateAuthorization keeps an Authorization with its first tokens. Its Client has to be approved still.
+// CreateAuthorization keeps an Authorization with its first tokens. Its Client has to be approved still, and the consent
+// to what it is for may not have been taken back.
 func (s *Store) CreateAuthorization(ctx context.Context, a mcpmux.Authorization, p TokenPair) (mcpmux.Authorization, int64, error) {
 	a.ID = mcpmux.KeyID(newID())
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
@@ -185,7 +186,12 @@ func (s *Store) CreateAuthorization(ctx context.Context, a mcpmux.Authorization,
 		if err != nil {
 			return err
 		}
-		if !c.Approved || as != a.Client {
+		agreed, err := t.count(ctx, "SELECT count(*) FROM consents WHERE registration_id = $1 AND redirect_host = $2 AND alias = $3",
+			a.Registration, a.RedirectHost, a.Alias)
+		if err != nil {
+			return err
+		}
+		if !c.Approved || as != a.Client || agreed == 0 {
 			return mcpmux.Errorf(mcpmux.CodeDenied, "the client %q is not approved", c.Name)
 		}
 		err = t.exec(ctx, `INSERT INTO authorizations (id, client_id, registration_id, redirect_host, alias, scopes, created_at, expires_at)
@@ -283,15 +289,20 @@ func (s *Store) EndAuthorization(ctx context.Context, id mcpmux.KeyID) (int64, e
 	})
 }
 
-// ForgetConsents makes a Client's applications ask again, and ends what they have.
+// ForgetConsents makes a Client's applications ask again, and ends what they have. Who they are stays known: when they
+// are let in again they are the same Client, with what the user chose for it.
 func (s *Store) ForgetConsents(ctx context.Context, id mcpmux.ClientID) (int64, error) {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		c, err := findClient(ctx, t, id)
 		if err != nil {
 			return err
 		}
-		n, err := t.affect(ctx, "DELETE FROM registrations WHERE client_id = $1", string(id)) // with consents and authorizations
-		if err != nil || n == 0 {
+		n, err := t.affect(ctx, "DELETE FROM consents WHERE registration_id IN (SELECT id FROM registrations WHERE client_id = $1)", string(id))
+		if err != nil {
+			return err
+		}
+		ended, err := t.affect(ctx, "DELETE FROM authorizations WHERE client_id = $1", string(id))
+		if err != nil || n+ended == 0 {
 			return err
 		}
 		return t.change(ctx, authorizationEnded, c.Space, string(id))

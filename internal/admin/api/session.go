@@ -41,6 +41,8 @@ type Pairing struct {
 // PairingCode is the code that a page shows.
 type PairingCode struct {
 	Code string `json:"code"`
+	// Remote says that the page may be on another machine.
+	Remote bool `json:"remote,omitempty"`
 }
 
 // Paired is the browser that was logged in by a code.

@@ -331,6 +331,7 @@ export interface Paired {
 
 export interface PairingCode {
   code: string;
+  remote?: boolean;
 }
 
 export interface Question {

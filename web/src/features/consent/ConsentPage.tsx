@@ -11,10 +11,7 @@ import { Decide } from "./Decide";
 export function ConsentPage({ id }: { id: string }) {
   const progress = useProgress(id);
   const loggedIn = useLoggedIn();
-  const to = progress.redirect_to;
-  useEffect(() => {
-    if (to) location.replace(to);
-  }, [to]);
+  useEffect(() => goOn(progress.redirect_to), [progress.redirect_to]);
   switch (progress.state) {
     case "loading":
       return <p className="text-muted">Looking the request up …</p>;
@@ -26,6 +23,13 @@ export function ConsentPage({ id }: { id: string }) {
     case "waiting":
       return loggedIn ? <Waiting id={id} code={progress.code ?? ""} /> : <NotLoggedIn code={progress.code ?? ""} />;
   }
+}
+
+/** goOn sends the browser back to the application, after a moment: some open the page before they listen. */
+function goOn(to: string | undefined) {
+  if (!to) return;
+  const timer = setTimeout(() => location.replace(to), 300);
+  return () => clearTimeout(timer);
 }
 
 function Waiting({ id, code }: { id: string; code: string }) {

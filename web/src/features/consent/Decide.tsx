@@ -27,7 +27,7 @@ export function Decide({ request, code }: { request: Request; code: string }) {
       </h1>
       {request.wider && (
         <Notice tone="warn">
-          You let <bdi>{request.known_client}</bdi> in before, and it asks for something else now.
+          You know it as <bdi>{request.known_client}</bdi> already. What it asks for now needs your word again.
         </Notice>
       )}
       <Who request={request} code={code} />

@@ -6,6 +6,9 @@ import { Notice } from "../../ui/Notice";
 
 const every = 2000; // ms
 
+// A page on another machine is let in only by who says that it is meant.
+const remote = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) ? "" : " --remote";
+
 /** Pairing logs this page in from a terminal, for browsers that no terminal can open. */
 export function Pairing() {
   const [begun, setBegun] = useState<Begun>();
@@ -47,7 +50,8 @@ export function Pairing() {
       {problem && <Notice tone="bad">{problem}</Notice>}
       {begun ? (
         <p aria-live="polite">
-          In a terminal of this machine, run <code>mcpmux login {begun.code}</code>. This page goes on by itself.
+          In a terminal of the machine that McpMux runs on, type <code>mcpmux login {begun.code + remote}</code>. This page goes on by
+          itself.
         </p>
       ) : (
         <>
