@@ -63,9 +63,12 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 }
 
 // shown says whether the user sees the page that they are sent to. A page of others can make a browser load an address
-// as a picture or in a frame, too, and each would begin a request (W3C Fetch Metadata §2). Programs that are no browser
-// do not say what they load it for.
+// as a picture or in a frame, too, and each would begin a request (W3C Fetch Metadata §2); and a browser may load ahead
+// what nobody opens (Sec-Purpose). Programs that are no browser do not say what they load it for.
 func shown(r *http.Request) bool {
+	if strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") {
+		return false
+	}
 	return r.Header.Get("Sec-Fetch-Site") == "" || r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
