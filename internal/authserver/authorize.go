@@ -28,7 +28,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "Applications open this address as a page of its own, not inside of another.")
 		return
 	}
-	q, problem := query(r.URL.RawQuery)
+	q, problem := readQuery(r.URL.RawQuery)
 	if problem != "" {
 		refuse(w, http.StatusBadRequest, problem)
 		return
@@ -83,8 +83,8 @@ func (s *Server) leave(w http.ResponseWriter, location string) {
 	w.WriteHeader(http.StatusFound)
 }
 
-// query reads parameters of which each is there once (OAuth 2.1 draft §3.1).
-func query(raw string) (q map[string]string, problem string) {
+// readQuery reads parameters of which each is there once (OAuth 2.1 draft §3.1).
+func readQuery(raw string) (q map[string]string, problem string) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return nil, "The address that the application opened is not well-formed."
