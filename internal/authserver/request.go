@@ -68,7 +68,8 @@ type Request struct {
 
 // CustomScheme says that the code goes to whatever program opens addresses of a private-use scheme (RFC 8252 §7.1).
 func (r *Request) CustomScheme() bool {
-	return !strings.HasPrefix(r.RedirectURI, "http:") && !strings.HasPrefix(r.RedirectURI, "https:")
+	scheme, _, _ := strings.Cut(strings.ToLower(r.RedirectURI), ":")
+	return scheme != "http" && scheme != "https"
 }
 
 // request is a Request with what is nobody's business.
