@@ -48,7 +48,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		s.leave(w, s.answerTo(req, map[string]string{"error": code, "error_description": description}))
 		return
 	}
-	if err := s.lookUp(r.Context(), req); err != nil {
+	if err := s.lookUp(r.Context(), &req.Request); err != nil {
 		s.cfg.Log.Error("a request to approve was not kept", "err", err)
 		s.leave(w, s.answerTo(req, map[string]string{"error": "server_error"}))
 		return
@@ -194,8 +194,9 @@ func readScopes(text string) (scopes []string, ok bool) {
 	return scopes, true
 }
 
-// lookUp finds what is known of the application already.
-func (s *Server) lookUp(ctx context.Context, req *request) (err error) {
+// lookUp finds what is known of the application now.
+func (s *Server) lookUp(ctx context.Context, req *Request) (err error) {
+	req.Agreed, req.AgreedUntil = false, nil
 	if req.Client, err = s.cfg.Store.Approved(ctx, req.Registration.ID); err != nil || req.Client == "" {
 		return err
 	}
@@ -203,7 +204,7 @@ func (s *Server) lookUp(ctx context.Context, req *request) (err error) {
 	return err
 }
 
-func wishOf(req *request) store.Wish {
+func wishOf(req *Request) store.Wish {
 	return store.Wish{Registration: req.Registration.ID, RedirectHost: req.RedirectHost, Alias: req.Alias, Scopes: req.Scopes}
 }
 
@@ -242,7 +243,7 @@ func (s *Server) Approve(ctx context.Context, id string, a Approval) (mcpmux.Cli
 		a.New.Name = r.Registration.Name
 	}
 	a.New.Approved = true
-	client, rev, err := s.cfg.Store.SaveConsent(ctx, store.Consent{Wish: wishOf(r), About: r.Registration, New: a.New, Until: a.Until})
+	client, rev, err := s.cfg.Store.SaveConsent(ctx, store.Consent{Wish: wishOf(&r.Request), About: r.Registration, New: a.New, Until: a.Until})
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -226,15 +227,21 @@ func (s *Server) Requests() []Request {
 	return all
 }
 
-// Request is one of them, or one that was decided a short while ago.
-func (s *Server) Request(id string) (Request, error) {
+// Request is one of them, or one that was decided a short while ago. What it says of the application's Client and of
+// what was agreed to is what counts now: since it began, another one of the application may have been decided on, or
+// something taken back.
+func (s *Server) Request(ctx context.Context, id string) (Request, error) {
 	r, ok := s.requests.find(id)
 	if !ok {
 		return Request{}, errNoRequest
 	}
 	s.requests.mu.Lock()
-	defer s.requests.mu.Unlock()
-	return r.Request, nil
+	shown := r.Request
+	s.requests.mu.Unlock()
+	if shown.State != RequestWaiting {
+		return shown, nil
+	}
+	return shown, s.lookUp(ctx, &shown)
 }
 
 // Bound says whether a browser is the one that began a request.
