@@ -3,6 +3,7 @@ package authserver
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -105,6 +106,9 @@ func (s *Server) addressee(r *http.Request, q map[string]string) (*request, stri
 		return nil, "The address that the application opened has no client_id."
 	}
 	reg, err := s.registration(r, q["client_id"])
+	if errors.Is(err, errUnknownClient) {
+		return nil, "The application uses an id that was not given out here (invalid_client). Remove McpMux from it, with the login that it keeps, and add it again."
+	}
 	if err != nil {
 		return nil, "The application is not known here (invalid_client): " + err.Error() + "."
 	}
