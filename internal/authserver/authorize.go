@@ -57,7 +57,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	cookie := s.requests.add(req)
 	hostname := (&url.URL{Host: r.Host}).Hostname()
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: see the login of the dashboard; Lax, since applications open the address from elsewhere.
-		Name: cookieName(req.ID), Value: cookie, Path: "/", MaxAge: int(requestLife.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: cookieName(req.ID), Value: cookie, Path: "/", MaxAge: int((requestLife + codeLife).Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: strings.HasPrefix(s.issuer(), "https:"),
 	})
 	s.leave(w, s.cfg.ConsentURL(hostname, req.ID))

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// requestLife is how long a request waits for the user, and how long its outcome is told.
+	// requestLife is how long a request waits for the user. Its outcome is told until then, and for as long as a
+	// code lives.
 	requestLife = 10 * time.Minute
 
 	// maxRequests wait at a time, maxPerClient of one application; the oldest makes room, so that no page that
@@ -83,6 +84,7 @@ type request struct {
 	decided   chan struct{}
 	until     *time.Time // of the consent that was given
 	location  string     // where the browser goes from here, once it was asked for
+	code      *code      // that is in it
 }
 
 // requests are those that wait, and those that were decided a short while ago.
@@ -201,6 +203,9 @@ func (q *requests) done(r *request, set func(*request)) {
 	r.deciding = false
 	set(r)
 	if r.State != RequestWaiting {
+		if told := q.now().Add(codeLife); r.ExpiresAt.Before(told) {
+			r.ExpiresAt = told
+		}
 		close(r.decided)
 	}
 	q.mu.Unlock()
@@ -312,18 +317,24 @@ func (s *Server) Location(id string) string {
 	return ""
 }
 
-// location makes it when it is first asked for: a code lives for a minute only.
+// location makes it when it is first asked for: a code lives for a minute only. It tells of none that was used: a page
+// that is opened again would bring it to the application a second time, and that ends the login that it gave.
 func (s *Server) location(r *request) string {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()
 	if r.location == "" {
 		switch r.State {
 		case RequestApproved:
-			r.location = s.answerTo(r, map[string]string{"code": s.codes.make(r)})
+			var text string
+			text, r.code = s.codes.make(r)
+			r.location = s.answerTo(r, map[string]string{"code": text})
 		case RequestDenied:
 			r.location = s.answerTo(r, map[string]string{"error": "access_denied", "error_description": "the user did not agree"})
 		case RequestWaiting, RequestGone: // The browser stays where it is.
 		}
+	}
+	if r.code != nil && s.codes.spent(r.code) {
+		return ""
 	}
 	return r.location
 }

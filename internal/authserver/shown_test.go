@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Users decide by the host that they read; browsers go where the bytes lead.
@@ -80,5 +81,65 @@ func TestAuthorize_AResourceThatCanBeNoEndpointIsRefused(t *testing.T) {
 	}
 	if n := len(w.server.Requests()); n != 0 {
 		t.Errorf("%d requests wait", n)
+	}
+}
+
+// A browser that comes back to the page is not sent to the application with a code that was used: that would end the login.
+func TestState_TellsOfNoCodeThatWasUsed(t *testing.T) {
+	w := newWorld(t)
+	client := w.client("Cursor")
+	b := w.begun(client, nil)
+	w.approve(b)
+	code := w.landed(b).Get("code")
+	if again := w.landed(b).Get("code"); again != code {
+		t.Error("there are two codes")
+	}
+	g := w.tokens(w.exchange(client, code, nil))
+	if status, st := w.state(b, ""); status != http.StatusOK || st.State != RequestApproved || st.Redirect != "" || w.server.Location(b.id) != "" {
+		t.Errorf("%d %+v", status, st)
+	}
+	if !w.good(g.Access) {
+		t.Error("the login has ended")
+	}
+}
+
+// Who decides in the last second gets the answer all the same.
+func TestState_TellsTheOutcomeForAsLongAsACodeLives(t *testing.T) {
+	w := newWorld(t)
+	client := w.client("Cursor")
+	b := w.begun(client, nil)
+	w.later(requestLife - time.Second)
+	w.approve(b)
+	w.later(codeLife - time.Second)
+	w.tokens(w.exchange(client, w.landed(b).Get("code"), nil))
+	w.later(2 * time.Second)
+	if status, st := w.state(b, ""); status != http.StatusNotFound || st.State != RequestGone {
+		t.Errorf("%d %+v", status, st)
+	}
+	if b.cookie.MaxAge != int((requestLife+codeLife)/time.Second) {
+		t.Errorf("the browser keeps the cookie for %d s", b.cookie.MaxAge)
+	}
+}
+
+// An application that renews all the time fills nothing, and what it has goes on.
+func TestRefresh_TokensOfALoginAreBounded(t *testing.T) {
+	w := newWorld(t)
+	client := w.client("Cursor")
+	first := w.login(client, nil)
+	g := first
+	for range 40 {
+		w.later(2 * time.Second)
+		g = w.tokens(w.refresh(client, g.Refresh, nil))
+	}
+	st, err := w.store.Load(t.Context())
+	if err != nil || len(st.Tokens) != 32 {
+		t.Fatalf("%d access tokens are kept, %v", len(st.Tokens), err)
+	}
+	if w.good(first.Access) || !w.good(g.Access) {
+		t.Error("it is not the oldest that makes room")
+	}
+	w.refresh(client, first.Refresh, nil).is(t, http.StatusBadRequest, "invalid_grant")
+	if w.good(g.Access) {
+		t.Error("a refresh token that was used long ago is not known any more")
 	}
 }
