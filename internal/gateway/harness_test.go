@@ -96,7 +96,7 @@ func newRigWith(t *testing.T, st *mcpmux.State, specs map[mcpmux.ServerID]backen
 		srv.CloseClientConnections()
 		srv.Close()
 		for id, q := range r.gw.current.Load().quotas {
-			if n := q.inFlight.Load(); n != 0 {
+			if n := q.inFlight.Load() + q.listening.Load(); n != 0 {
 				t.Errorf("%d requests of %s are still counted when all are over", n, id)
 			}
 		}

@@ -214,6 +214,12 @@ func (x *exchange) listen(r *http.Request) {
 		x.fail(missing([]byte(protocol.TasksRequired)))
 		return
 	}
+	done, fail := x.settle()
+	if fail != nil {
+		x.fail(fail)
+		return
+	}
+	defer done()
 	l := newListener(r.Context(), x.id, x.alias, x.rawID(), *params.Notifications)
 	own := x.ownTasks(params.Notifications.TaskIDs)
 	l.tasks = own.ids()
@@ -227,7 +233,6 @@ func (x *exchange) listen(r *http.Request) {
 	ack, _ := json.Marshal(honoured)
 	es.message(l.frame("notifications/subscriptions/acknowledged", append([]byte(`"notifications":`), ack...)))
 	es.flush()
-	x.leave() // a stream is nothing that is being handled
 	x.g.pumpListener(es, l)
 }
 

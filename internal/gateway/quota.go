@@ -14,10 +14,15 @@ import (
 // that has made a thousand and waits for all of them is in a loop, and the others are to be served meanwhile.
 const maxInFlight = 1024
 
+// maxListening is how many streams of subscriptions/listen a Client may have open: as many as sessions, which the
+// revisions before had in their place.
+const maxListening = maxSessionsPerClient
+
 // quota is what a Client uses at a time, and of its requests in a minute. It outlives the snapshots: a change
 // somewhere else is no fresh start.
 type quota struct {
-	inFlight atomic.Int32
+	inFlight  atomic.Int32
+	listening atomic.Int32
 	// due is when the Client has used up nothing again, in nanoseconds after rate.since: each request puts it off by what one
 	// costs (the generic cell rate algorithm, ITU-T I.371). One number says it all, so that no lock is needed.
 	due atomic.Int64
@@ -94,6 +99,26 @@ func (x *exchange) leave() {
 		x.quota.inFlight.Add(-1)
 		x.quota = nil
 	}
+}
+
+// settle makes a request that is in flight a stream, which lasts for as long as its client wants, until done.
+func (x *exchange) settle() (done func(), fail *rpcError) {
+	q := x.quota
+	if q == nil {
+		return func() {}, nil
+	}
+	if q.listening.Add(1) > maxListening {
+		q.listening.Add(-1)
+		return nil, errTooManyListening
+	}
+	x.leave()
+	return func() { q.listening.Add(-1) }, nil
+}
+
+//nolint:gochecknoglobals // an immutable value
+var errTooManyListening = &rpcError{
+	status: http.StatusTooManyRequests, code: wire.CodeInternal, retryAfter: time.Second,
+	message: fmt.Sprintf("this client has %d streams open, which is as many as there may be; close some and try again", maxListening),
 }
 
 //nolint:gochecknoglobals // an immutable value

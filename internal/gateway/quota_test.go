@@ -131,18 +131,21 @@ func TestQuota_AClientHasSoManyRequestsInFlight(t *testing.T) {
 }
 
 // A stream is open for as long as its client wants.
-func TestQuota_AStreamIsNotInFlight(t *testing.T) {
+func TestQuota_AStreamIsNotInFlightAndThereAreSoMany(t *testing.T) {
 	r := demoRig(t, "2026-07-28", nil)
 	meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
 	s := r.events("POST", "/mcp", "c", `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{`+meta+`,"notifications":{"toolsListChanged":true}}}`,
 		"MCP-Protocol-Version: 2026-07-28", "Mcp-Method: subscriptions/listen")
 	s.next()
-	deadline := time.Now().Add(10 * time.Second)
-	for r.gw.current.Load().quotas["c"].inFlight.Load() != 0 { // it is counted out just after its first message
-		if time.Now().After(deadline) {
-			t.Fatal("it is counted")
-		}
+	q := r.gw.current.Load().quotas["c"]
+	if q.inFlight.Load() != 0 || q.listening.Load() != 1 {
+		t.Errorf("%d in flight, %d listening", q.inFlight.Load(), q.listening.Load())
 	}
+	q.listening.Store(maxListening)
+	if a := r.modern("/mcp", "c", "subscriptions/listen", `"notifications":{}`, "Accept: application/json, text/event-stream"); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") != "1" {
+		t.Errorf("one more: %d %v %s", a.status, a.header, a.body)
+	}
+	q.listening.Store(1)
 	s.end()
 }
 
