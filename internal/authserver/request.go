@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -23,6 +24,9 @@ const (
 	// opens one after another keeps out the user's own.
 	maxRequests  = 10
 	maxPerClient = 3
+
+	// lookUpWithin bounds how long it is looked up what the user agreed to.
+	lookUpWithin = 5 * time.Second
 
 	// stateWait is how long an answer about a request waits for something to tell.
 	stateWait = 25 * time.Second
@@ -221,6 +225,9 @@ func (s *Server) Requests() []Request {
 	if gone {
 		s.cfg.Changed()
 	}
+	for i := range all {
+		s.agreedNow(&all[i])
+	}
 	slices.SortFunc(all, func(a, b Request) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return all
 }
@@ -232,8 +239,26 @@ func (s *Server) Request(id string) (Request, error) {
 		return Request{}, errNoRequest
 	}
 	s.requests.mu.Lock()
-	defer s.requests.mu.Unlock()
-	return r.Request, nil
+	now := r.Request
+	s.requests.mu.Unlock()
+	s.agreedNow(&now)
+	return now, nil
+}
+
+// agreedNow looks again what the user has agreed to: the application may have been logged out or removed since the
+// request came, and then nothing may be approved without asking.
+func (s *Server) agreedNow(r *Request) {
+	if r.State != RequestWaiting || r.Client == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookUpWithin)
+	defer cancel()
+	again := request{Request: *r}
+	again.Client, again.Agreed, again.AgreedUntil = "", false, nil
+	if err := s.lookUp(ctx, &again); err != nil {
+		s.cfg.Log.Error("what the user agreed to was not looked up", "err", err)
+	}
+	*r = again.Request
 }
 
 // Bound says whether a browser is the one that began a request.
