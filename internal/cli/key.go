@@ -94,8 +94,11 @@ func keyID(cmd *cobra.Command, c *adminclient.Client, args []string) (mcpmux.Key
 	}
 	if len(args) == 1 {
 		good := slices.DeleteFunc(slices.Clone(keys), func(k mcpmux.AccessKey) bool { return k.ExpiresAt != nil && !time.Now().Before(*k.ExpiresAt) })
-		if len(good) == 1 {
+		switch {
+		case len(good) == 1:
 			return good[0].ID, nil
+		case len(keys) == 1:
+			return keys[0].ID, nil
 		}
 		return "", misused(cmd, "%q has %s, so KEY must say which; `mcpmux client key list` shows them", args[0], count(len(keys), "key"))
 	}
