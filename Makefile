@@ -143,7 +143,7 @@ race: keyring ## Unit tests with the race detector
 
 .PHONY: e2e
 e2e: setup ## Tests that drive the built program
-	$(KEYRING) $(GO) test -race -count=1 -skip '^TestConformance' ./e2e
+	$(KEYRING) $(GO) test -race -count=1 -timeout 30m -skip '^TestConformance' ./e2e
 
 .PHONY: conformance
 conformance: setup ## The MCP conformance suite through the gateway, both eras

@@ -199,6 +199,28 @@ func (t *browserTab) click(button string) {
 	}
 }
 
+// check ticks what has a label, or takes the tick away.
+func (t *browserTab) check(label string, on bool) {
+	t.b.t.Helper()
+	t.b.must(nil, "check", map[string]any{"page": t.name, "label": label, "on": on})
+}
+
+func (t *browserTab) fill(label, text string) {
+	t.b.t.Helper()
+	t.b.must(nil, "fill", map[string]any{"page": t.name, "label": label, "text": text})
+}
+
+func (t *browserTab) choose(label, option string) {
+	t.b.t.Helper()
+	t.b.must(nil, "choose", map[string]any{"page": t.name, "label": label, "text": option})
+}
+
+func (t *browserTab) url() (url string) {
+	t.b.t.Helper()
+	t.b.must(&url, "url", map[string]any{"page": t.name})
+	return url
+}
+
 // awaitURL waits until the page is at an address that begins so.
 func (t *browserTab) awaitURL(prefix string) (url string) {
 	t.b.t.Helper()

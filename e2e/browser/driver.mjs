@@ -65,6 +65,9 @@ const ops = {
   text({ page }) { return at(page).page.locator("body").innerText(); },
   async has({ page, text }) { await at(page).page.getByText(text, { exact: false }).first().waitFor(); },
   async click({ page, button }) { await at(page).page.getByRole("button", { name: button }).first().click(); },
+  async check({ page, label, on }) { await at(page).page.getByLabel(label).setChecked(on); },
+  async fill({ page, label, text }) { await at(page).page.getByLabel(label).fill(text); },
+  async choose({ page, label, text }) { await at(page).page.getByLabel(label).selectOption({ label: text }); },
   async at({ page, url }) { await at(page).page.waitForURL((u) => u.href.startsWith(url), { timeout: limit }); return at(page).page.url(); },
   // frames are those in a page: where each is, and what can be read in it.
   async frames({ page }) {

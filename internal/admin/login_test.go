@@ -44,7 +44,7 @@ func (w *world) session(body string, cookies ...*http.Cookie) *httptest.Response
 // page is a request of a page that has no secret.
 func (w *world) page(method, path, body string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.RemoteAddr = w.peer + ":4711"
+	r.RemoteAddr, r.Host = w.peer+":4711", w.host
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	for _, c := range cookies {

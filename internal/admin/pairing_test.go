@@ -67,6 +67,15 @@ func TestPairing_APageOfAnotherMachineIsLetInOnlyWhereThatIsSaid(t *testing.T) {
 	}
 }
 
+// All pages come from this machine where a proxy on it is between; the name tells.
+func TestPairing_APageThatCameByThePublicNameIsOnAnotherMachine(t *testing.T) {
+	w := newWorld(t)
+	w.host = "mux.example"
+	p := w.newPairing()
+	w.refused(409, "--remote", "POST", "/dashboard/pair", `{"code":"`+p.Code+`"}`)
+	w.must("POST", "/dashboard/pair", `{"code":"`+p.Code+`","remote":true}`)
+}
+
 func TestPairing_TheCodeItselfIsNoSecretToAskWith(t *testing.T) {
 	w := newWorld(t)
 	p := w.newPairing()

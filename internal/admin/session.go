@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -288,6 +289,7 @@ func (a *Admin) endSession(r *http.Request) (api.DashboardSession, error) {
 type visitor struct {
 	agent string // the header User-Agent, cut
 	peer  string // its machine's address
+	host  string // the name by which it came
 }
 
 // maxAgent is how many bytes of the header User-Agent are kept.
@@ -298,13 +300,18 @@ func visitorOf(r *http.Request) visitor {
 	if len(agent) > maxAgent {
 		agent = agent[:maxAgent]
 	}
-	return visitor{agent: strings.ToValidUTF8(agent, ""), peer: guard.Peer(r)}
+	return visitor{agent: strings.ToValidUTF8(agent, ""), peer: guard.Peer(r), host: (&url.URL{Host: r.Host}).Hostname()}
 }
 
-// far says that the browser is not on this machine, as far as its address tells.
+// far says that the browser may not be on this machine: it comes from another address, or through a proxy on this one,
+// by its public name.
 func (v visitor) far() bool {
-	addr, err := netip.ParseAddr(v.peer)
-	return err != nil || !addr.IsLoopback()
+	switch v.host {
+	case "localhost", "127.0.0.1", "::1":
+		addr, err := netip.ParseAddr(v.peer)
+		return err != nil || !addr.IsLoopback()
+	}
+	return true
 }
 
 func (v visitor) String() string { return v.browser() + " at " + v.peer }

@@ -32,6 +32,7 @@ type world struct {
 	// origin is the dashboard's, peer the machine of the pages, audited what was recorded.
 	origin  string
 	peer    string
+	host    string // by which they come
 	audited []mcpmux.Activity
 }
 
@@ -49,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	if err := st.Unlock(box); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: st, origin: "http://localhost:45819", peer: "127.0.0.1", front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
+	w := &world{t: t, store: st, origin: "http://localhost:45819", peer: "127.0.0.1", host: "localhost:45819", front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
 	w.admin, err = New(Config{
 		Store: st, Servers: servers{}, Gateway: w.front, Logins: played{}, Requests: nobodyWaits{}, Secrets: playedKey{}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
 		Audit: func(a mcpmux.Activity) { w.audited = append(w.audited, a) },

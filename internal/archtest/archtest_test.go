@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"internal/supervisor":  {"internal/mcpmux", "internal/secret", "internal/backend", "internal/pool", "internal/wire"}, // secret: what takes values out of texts
 	"internal/gateway":     {"internal/mcpmux", "internal/wire", "internal/protocol", "internal/catalog", "internal/backend", "internal/pool"},
 	"internal/authserver":  {"internal/mcpmux", "internal/guard", "internal/page", "internal/store"}, // guard: rate limits; store: as authclient
-	"internal/authclient":  {"internal/mcpmux", "internal/secret", "internal/store"},
+	"internal/authclient":  {"internal/mcpmux", "internal/page", "internal/secret", "internal/store"},
 	"internal/guard":       {"internal/mcpmux"},
 	"internal/page":        {},
 	"internal/demo":        {"internal/wire", "internal/protocol"},

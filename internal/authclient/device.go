@@ -67,6 +67,8 @@ func (e *Engine) beginDevice(ctx context.Context, w *web, b *begun) (Begun, erro
 	}
 	s.device = mine
 	e.mu.Unlock()
+	ends := e.cfg.Now().Add(life)
+	e.waiting(b.server, ends) // before anything can end it
 	e.tasks.Go(func() {
 		defer cancel()
 		err := e.poll(polling, b, base, d)
@@ -87,7 +89,7 @@ func (e *Engine) beginDevice(ctx context.Context, w *web, b *begun) (Begun, erro
 	if d.Complete != "" {
 		shown = d.Complete
 	}
-	return Begun{URL: shown, UserCode: d.UserCode, ExpiresAt: e.cfg.Now().Add(life)}, nil
+	return Begun{URL: shown, UserCode: d.UserCode, ExpiresAt: ends}, nil
 }
 
 // codeNotUsed is for people.

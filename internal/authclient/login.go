@@ -65,12 +65,8 @@ type begun struct {
 // logged in to again unless the person insists. Its errors are for people.
 func (e *Engine) Begin(ctx context.Context, id mcpmux.ServerID, method Method, insist bool) (Begun, error) {
 	b, err := e.begin(ctx, id, method, insist)
-	switch {
-	case err != nil:
-	case b.URL == "":
+	if err == nil && b.URL == "" {
 		e.ended(id, nil)
-	default:
-		e.waiting(id, b.ExpiresAt)
 	}
 	return b, forPeople(err)
 }
@@ -136,8 +132,13 @@ func (e *Engine) begin(ctx context.Context, id mcpmux.ServerID, method Method, i
 		return e.beginDevice(ctx, w, b)
 	case MethodPaste:
 		address, err := e.authorize(ctx, b, "")
-		return Begun{URL: address, ExpiresAt: b.expect}, err
+		if err != nil {
+			return Begun{}, err
+		}
+		e.waiting(id, b.expect)
+		return Begun{URL: address, ExpiresAt: b.expect}, nil
 	case MethodBrowser, "":
+		e.waiting(id, b.expect)
 		return Begun{URL: e.ticket(b), ExpiresAt: b.expect}, nil
 	}
 	return Begun{}, mcpmux.Errorf(mcpmux.CodeInvalid, "%q is not a way to log in; they are browser, paste and device", string(method))

@@ -1,16 +1,15 @@
 package authclient
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/page"
 )
 
 // flowCookie, with flowName behind it, binds a login to the browser that began it. Cookies know no ports, so its path
@@ -22,22 +21,6 @@ func flowName(state string) string {
 	sum := sha256.Sum256([]byte("cookie " + state))
 	return flowCookie + hex.EncodeToString(sum[:8])
 }
-
-// page is what a person reads when a login has ended, or did not. It loads nothing and runs nothing.
-//
-//nolint:gochecknoglobals // constant
-var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{{.Title}} · McpMux</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-body { display: grid; place-items: center; min-height: 100vh; margin: 0 }
-main { max-width: 30rem; padding: 2rem; text-align: center }
-h1 { font-size: 1.4rem; margin: 0 0 .5rem }
-p { margin: 0; opacity: .8 }
-</style></head>
-<body><main><h1>{{.Title}}</h1><p>{{.Text}}</p></main></body></html>
-`))
 
 // Pages serves the two addresses that browsers see in the course of a login: our own start address, and the
 // callback. Whoever mounts it has checked Host and Origin. Both addresses are good once, and HEAD, by which programs
@@ -70,7 +53,7 @@ func (e *Engine) serveStart(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: the callback is http on this machine, where Safari keeps no Secure cookie; Lax, since the way back comes from another site.
 		Name: flowName(u.Query().Get("state")), Value: cookie, Path: callbackPath, MaxAge: int(loginLife.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
-	pageHeaders(w.Header())
+	page.Headers(w.Header())
 	w.Header().Set("Location", address)
 	w.WriteHeader(http.StatusFound)
 }
@@ -93,15 +76,6 @@ func (e *Engine) serveCallback(w http.ResponseWriter, r *http.Request) {
 	e.show(w, err, alias)
 }
 
-// pageHeaders keep the page, and the addresses in which there are codes, to themselves.
-func pageHeaders(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-}
-
 // show answers a person.
 func (e *Engine) show(w http.ResponseWriter, err error, alias string) {
 	status, title, text := http.StatusOK, "Logged in to "+alias, "McpMux connects to it now. You can close this page."
@@ -117,12 +91,5 @@ func (e *Engine) show(w http.ResponseWriter, err error, alias string) {
 			status = http.StatusInternalServerError
 		}
 	}
-	var body bytes.Buffer
-	if err := page.Execute(&body, struct{ Title, Text string }{title, text}); err != nil {
-		e.cfg.Log.Error("a page was not made", "err", err)
-	}
-	pageHeaders(w.Header())
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // whoever went away reads nothing
+	page.Write(w, status, title, text)
 }

@@ -28,7 +28,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "Applications open this address as a page of its own, not inside of another.")
 		return
 	}
-	q, problem := query(r.URL.RawQuery)
+	q, problem := readQuery(r.URL.RawQuery)
 	if problem != "" {
 		refuse(w, http.StatusBadRequest, problem)
 		return
@@ -65,9 +65,12 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 }
 
 // shown says whether the user sees the page that they are sent to. A page of others can make a browser load an address
-// as a picture or in a frame, too, and each would begin a request (W3C Fetch Metadata §2). Programs that are no browser
-// do not say what they load it for.
+// as a picture or in a frame, too, and each would begin a request (W3C Fetch Metadata §2); and a browser may load ahead
+// what nobody opens (Sec-Purpose). Programs that are no browser do not say what they load it for.
 func shown(r *http.Request) bool {
+	if strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch") {
+		return false
+	}
 	return r.Header.Get("Sec-Fetch-Site") == "" || r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
@@ -82,8 +85,8 @@ func (s *Server) leave(w http.ResponseWriter, location string) {
 	w.WriteHeader(http.StatusFound)
 }
 
-// query reads parameters of which each is there once (OAuth 2.1 draft §3.1).
-func query(raw string) (q map[string]string, problem string) {
+// readQuery reads parameters of which each is there once (OAuth 2.1 draft §3.1).
+func readQuery(raw string) (q map[string]string, problem string) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return nil, "The address that the application opened is not well-formed."

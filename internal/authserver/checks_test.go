@@ -713,3 +713,34 @@ func TestMetadata_SaysWhatThereIs(t *testing.T) {
 		t.Errorf("by another name: %s", a.body)
 	}
 }
+
+// A browser begins a request where its user sees the page, and nowhere else.
+func TestAuthorize_IsForPagesThatAreShown(t *testing.T) {
+	w := newWorld(t)
+	for _, tc := range []struct {
+		want    int
+		headers map[string]string
+	}{
+		{http.StatusFound, nil},
+		{http.StatusFound, map[string]string{"Sec-Fetch-Mode": "cors"}}, // a program that is no browser
+		{http.StatusFound, map[string]string{"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}},
+		{http.StatusFound, map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}},
+		{http.StatusForbidden, map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}},
+		{http.StatusForbidden, map[string]string{"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}},
+		{http.StatusForbidden, map[string]string{"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}},
+		{http.StatusForbidden, map[string]string{"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Purpose": "prefetch;prerender"}},
+	} {
+		id := w.client("Editor") // another each time, for one has three requests at most
+		before := len(w.server.Requests())
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, origin+authorizePath+"?"+wish(id, nil).Encode(), nil)
+		for name, value := range tc.headers {
+			r.Header.Set(name, value)
+		}
+		if a := w.send(r); a.status != tc.want {
+			t.Errorf("%v: %d", tc.headers, a.status)
+		}
+		if begun := len(w.server.Requests()) > before; begun != (tc.want == http.StatusFound) {
+			t.Errorf("%v: a request was begun: %v", tc.headers, begun)
+		}
+	}
+}

@@ -57,6 +57,9 @@ export const get = <T>(parts: string[], query: Record<string, string> = {}) => {
   return send<T>("GET", api(parts) + (q && `?${q}`));
 };
 
+/** del ends something by the admin API. */
+export const del = <T>(parts: string[]) => send<T>("DELETE", api(parts));
+
 /** post does something by the admin API. */
 export const post = <T>(parts: string[], body?: unknown, query: Record<string, string> = {}) => {
   const q = new URLSearchParams(query).toString();

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { get } from "./client";
-import type { Client, Elicitation, FeatureSet, Request, Server, Space, Status } from "./types.gen";
+import type { Client, DashboardSession, Elicitation, FeatureSet, Request, Server, Space, Status } from "./types.gen";
 
 // What the pages show. The first word of a key is what events name.
 export const useStatus = () => useQuery({ queryKey: ["status"], queryFn: () => get<Status>(["status"]) });
@@ -8,6 +8,7 @@ export const useSpaces = () => useQuery({ queryKey: ["spaces"], queryFn: () => g
 export const useServers = () => useQuery({ queryKey: ["servers"], queryFn: () => get<Server[]>(["servers"]) });
 export const useClients = () => useQuery({ queryKey: ["clients"], queryFn: () => get<Client[]>(["clients"]) });
 export const useElicitations = () => useQuery({ queryKey: ["elicitations"], queryFn: () => get<Elicitation[]>(["elicitations"]) });
+export const useSessions = () => useQuery({ queryKey: ["sessions"], queryFn: () => get<DashboardSession[]>(["sessions"]) });
 export const useRequests = () => useQuery({ queryKey: ["requests"], queryFn: () => get<Request[]>(["requests"]) });
 
 export const useRequest = (id: string, enabled: boolean) =>

@@ -1,3 +1,4 @@
+import { BrowsersCard } from "./BrowsersCard";
 import { ClientsCard } from "./ClientsCard";
 import { GatewayCard } from "./GatewayCard";
 import { QuestionsCard } from "./QuestionsCard";
@@ -11,6 +12,7 @@ export function HomePage() {
       <GatewayCard />
       <ServersCard />
       <ClientsCard />
+      <BrowsersCard />
     </>
   );
 }
