@@ -35,6 +35,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if ok, after := s.authorizing.Allow(s.who(r, q["client_id"])); !ok {
+		s.audit("auth/authorize", "denied", "peer "+guard.Peer(r), "too many requests", "")
 		w.Header().Set("Retry-After", strconv.Itoa(int(after.Seconds())+1))
 		refuse(w, http.StatusTooManyRequests, "The application asks too often. Wait a minute.")
 		return
@@ -46,6 +47,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if code, description := s.wish(req, q); code != "" {
+		s.audit("auth/authorize", "denied", "client "+req.Registration.Name, description, "")
 		s.leave(w, s.answerTo(req, map[string]string{"error": code, "error_description": description}))
 		return
 	}

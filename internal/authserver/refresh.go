@@ -37,6 +37,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request, form map[string
 			s.cfg.Log.Error("tokens were not renewed", "err", err)
 			fail(w, http.StatusServiceUnavailable, "temporarily_unavailable", "the tokens could not be renewed now; try again")
 		case code != "":
+			s.audit("auth/refresh", "denied", "peer "+guard.Peer(r), description, "")
 			fail(w, http.StatusBadRequest, code, description)
 		default:
 			writeBody(w, http.StatusOK, answer)

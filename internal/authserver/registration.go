@@ -132,6 +132,7 @@ type registered struct {
 // serveRegister is dynamic client registration (RFC 7591). It changes nothing and remembers nothing.
 func (s *Server) serveRegister(w http.ResponseWriter, r *http.Request) {
 	if ok, after := s.registering.Allow(s.who(r, "")); !ok {
+		s.audit("auth/register", "denied", "peer "+guard.Peer(r), "too many registrations", "")
 		guard.TooMany(w, after, "too many registrations; try again later")
 		return
 	}

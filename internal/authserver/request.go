@@ -26,6 +26,9 @@ const (
 	maxRequests  = 10
 	maxPerClient = 3
 
+	// lookUpWithin bounds how long it is looked up what the user agreed to with those that wait.
+	lookUpWithin = 5 * time.Second
+
 	// stateWait is how long an answer about a request waits for something to tell.
 	stateWait = 25 * time.Second
 )
@@ -214,7 +217,7 @@ func (q *requests) done(r *request, set func(*request)) {
 
 var errNoRequest = mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such request: it was ended, or is older than %d minutes; let the application begin anew", int(requestLife.Minutes()))
 
-// Requests are those that wait for the user, oldest first.
+// Requests are those that wait for the user, oldest first, each with what counts now (see Request).
 func (s *Server) Requests() []Request {
 	s.requests.mu.Lock()
 	gone := s.requests.sweep()
@@ -227,6 +230,13 @@ func (s *Server) Requests() []Request {
 	s.requests.mu.Unlock()
 	if gone {
 		s.cfg.Changed()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookUpWithin)
+	defer cancel()
+	for i := range all {
+		if err := s.lookUp(ctx, &all[i]); err != nil { // then nothing is agreed to
+			s.cfg.Log.Error("what the user agreed to was not looked up", "err", err)
+		}
 	}
 	slices.SortFunc(all, func(a, b Request) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return all
@@ -246,7 +256,8 @@ func (s *Server) Request(ctx context.Context, id string) (Request, error) {
 	if shown.State != RequestWaiting {
 		return shown, nil
 	}
-	return shown, s.lookUp(ctx, &shown)
+	err := s.lookUp(ctx, &shown)
+	return shown, err
 }
 
 // Bound says whether a browser is the one that began a request.

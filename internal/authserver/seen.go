@@ -56,13 +56,18 @@ func (l *LastSeen) add(c credential) *atomic.Int64 {
 	return replaced[c]
 }
 
+// maxSeen is how many credentials are remembered between uses. Logins come and go, and this must not grow with them.
+const maxSeen = 1024
+
 // Flush returns who and what was seen since the last Flush, and when. Of a client that is seen while it runs, this or
 // the next Flush tells.
 func (l *LastSeen) Flush() store.Uses {
 	u := store.Uses{Clients: map[mcpmux.ClientID]time.Time{}, Keys: map[mcpmux.KeyID]time.Time{}}
+	var unused []credential
 	for c, used := range *l.used.Load() {
 		ns := used.Swap(0)
 		if ns == 0 {
+			unused = append(unused, c)
 			continue
 		}
 		at := time.Unix(0, ns).UTC()
@@ -73,5 +78,21 @@ func (l *LastSeen) Flush() store.Uses {
 			u.Keys[c.key] = at
 		}
 	}
+	l.forget(unused)
 	return u
+}
+
+// forget makes room where there are many. A use that is noted at the same moment may be lost.
+func (l *LastSeen) forget(unused []credential) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := *l.used.Load()
+	if len(old) <= maxSeen || len(unused) == 0 {
+		return
+	}
+	replaced := maps.Clone(old)
+	for _, c := range unused {
+		delete(replaced, c)
+	}
+	l.used.Store(&replaced)
 }

@@ -165,6 +165,7 @@ func (s *Server) form(w http.ResponseWriter, r *http.Request) (form map[string]s
 		return nil, false
 	}
 	if ok, after := s.tokens.Allow(s.who(r, id)); !ok {
+		s.audit("auth/token", "denied", "peer "+guard.Peer(r), "too many requests", "")
 		guard.TooMany(w, after, "too many requests for tokens; try again later")
 		return nil, false
 	}
@@ -206,6 +207,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, form map[strin
 		_ = s.endReused(r, again, "", "a code") // logged; the code is refused in any case
 	}
 	if k == nil {
+		s.audit("auth/token", "denied", "peer "+guard.Peer(r), "a code that is not good", "")
 		fail(w, http.StatusBadRequest, "invalid_grant", "the code is not good: it was used, is older than a minute, or was never given")
 		return
 	}
@@ -315,9 +317,13 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 		} else {
 			rev, err = s.cfg.Store.EndAuthorization(ctx, id)
 		}
+		if err == nil {
+			err = s.cfg.Applied(ctx, rev) // What is answered as revoked is so for everything that runs.
+		}
 		s.audit("auth/revoke", outcome(err), "peer "+guard.Peer(r), "by the application", "")
 	}
-	if !s.settle(ctx, rev, err) {
+	if err != nil {
+		s.cfg.Log.Error("a token was not revoked", "err", err)
 		fail(w, http.StatusServiceUnavailable, "server_error", "the token could not be revoked now; try again")
 		return
 	}

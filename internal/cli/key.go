@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,14 +85,19 @@ func (a *app) keyRevoke(cmd *cobra.Command, c *adminclient.Client, args []string
 	return a.reply(gone, err, says("revoked the key %s of %q", id, args[0]))
 }
 
-// keyID is the key that the arguments mean: the second one, an id or a hint, else the client's only key.
+// keyID is the key that the arguments mean: the second one, an id or a hint, else the client's only key that has not
+// ended.
 func keyID(cmd *cobra.Command, c *adminclient.Client, args []string) (mcpmux.KeyID, error) {
 	keys, err := c.Keys(cmd.Context(), args[0])
 	if err != nil {
 		return "", err
 	}
 	if len(args) == 1 {
-		if len(keys) == 1 {
+		good := slices.DeleteFunc(slices.Clone(keys), func(k mcpmux.AccessKey) bool { return k.ExpiresAt != nil && !time.Now().Before(*k.ExpiresAt) })
+		switch {
+		case len(good) == 1:
+			return good[0].ID, nil
+		case len(keys) == 1:
 			return keys[0].ID, nil
 		}
 		return "", misused(cmd, "%q has %s, so KEY must say which; `mcpmux client key list` shows them", args[0], count(len(keys), "key"))

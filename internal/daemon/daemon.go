@@ -37,6 +37,9 @@ const (
 	// is gone and makes another (MCP 2025-11-25 basic/transports §Session Management).
 	keepSessions = 7 * 24 * time.Hour
 
+	// keepKeys is how long an access key that ended is shown, so that people see why something stopped working.
+	keepKeys = 30 * 24 * time.Hour
+
 	// keepChanges and keepLastChanges bound the record of Changes: one goes when it is older and not among the
 	// last. Followers of this process are some Changes behind at most; a reader of the events that was away
 	// for longer is told that it missed some.
@@ -176,7 +179,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	if d.authority, err = d.newAuthority(ctx); err != nil {
 		return err
 	}
-	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, audit: d.audit, failed: guard.NewLimiter(failedRate, failedRate), changed: func(running bool) { d.desk.gatewayChanged(running) }}
+	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, audit: d.audit, identify: d.identify, failed: guard.NewLimiter(failedRate, failedRate), changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
 		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
@@ -380,6 +383,9 @@ func (d *daemon) prune(ctx context.Context, now time.Time) {
 	}
 	if _, err := d.store.PruneSessions(ctx, now.Add(-keepSessions)); err != nil {
 		d.log.Warn("unused sessions were not removed", "err", err)
+	}
+	if _, err := d.store.PruneKeys(ctx, now.Add(-keepKeys)); err != nil {
+		d.log.Warn("access keys that ended were not removed", "err", err)
 	}
 	if err := d.authority.Prune(ctx); err != nil {
 		d.log.Warn("tokens that ended were not removed", "err", err)

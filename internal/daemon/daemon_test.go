@@ -48,7 +48,7 @@ func TestFollower_WaitReturnsOnceTheRevisionIsApplied(t *testing.T) {
 	})
 }
 
-func TestFollower_AFailedLoadIsTriedAgainWithTheNextChange(t *testing.T) {
+func TestFollower_AFailedLoadIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		changed := make(chan struct{}, 1)
 		broken := true
@@ -63,13 +63,38 @@ func TestFollower_AFailedLoadIsTriedAgainWithTheNextChange(t *testing.T) {
 		go func() { defer close(ended); f.run(ctx) }()
 		changed <- struct{}{}
 		synctest.Wait()
-		broken = false
-		changed <- struct{}{}
-		if err := f.wait(ctx, 5); err != nil {
+		broken = false // No other Change comes: a revocation must not wait for one.
+		soon, stop := context.WithTimeout(ctx, 2*loadAgain)
+		defer stop()
+		if err := f.wait(soon, 5); err != nil {
 			t.Error(err)
 		}
 		cancel()
 		<-ended
+	})
+}
+
+// A large State takes a while to be applied, and what ends meanwhile was still good when the gateway looked.
+func TestFollower_ACredentialThatEndsWhileTheStateIsAppliedEndsAfterwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		end := begun.Add(time.Second)
+		applied := 0
+		f := newFollower(func(context.Context) (*mcpmux.State, error) {
+			return &mcpmux.State{Keys: []mcpmux.AccessKey{{ID: "k", ExpiresAt: &end}}}, nil
+		}, make(chan struct{}), func(*mcpmux.State) {
+			if applied++; applied == 1 {
+				time.Sleep(2 * time.Second) //nolint:forbidigo // the clock of the bubble
+			}
+		}, slog.New(slog.DiscardHandler))
+		if err := f.once(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if f.run(ctx); applied != 2 {
+			t.Errorf("applied %d times, want once more for what ended in between", applied)
+		}
 	})
 }
 

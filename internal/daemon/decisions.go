@@ -17,7 +17,7 @@ const (
 )
 
 // decisions keeps the record of decisions about who may do what. Of those that were refused and are alike, by method,
-// outcome and actor, one is written at once and the rest as a count: who is refused may come again at any rate, and
+// outcome, actor and Client, one is written at once and the rest as a count: who is refused may come again at any rate, and
 // must not fill the record.
 type decisions struct {
 	to  func(mcpmux.Activity)
@@ -28,7 +28,10 @@ type decisions struct {
 	seen map[decision]*alike
 }
 
-type decision struct{ method, outcome, actor string }
+type decision struct {
+	method, outcome, actor string
+	client                 mcpmux.ClientID
+}
 
 // alike are decisions since one that was written.
 type alike struct {
@@ -54,12 +57,12 @@ func (d *decisions) record(a mcpmux.Activity) {
 
 // first says whether a is to be written by itself; else it is counted.
 func (d *decisions) first(a mcpmux.Activity) bool {
-	key := decision{a.Method, a.Outcome, a.Actor}
+	key := decision{a.Method, a.Outcome, a.Actor, a.Client}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.seen[key] == nil && len(d.seen) >= maxDecisions {
-		key = decision{a.Method, a.Outcome, ""}
-		a.Actor = ""
+		key = decision{a.Method, a.Outcome, "", ""}
+		a.Actor, a.Client = "", ""
 	}
 	if e := d.seen[key]; e != nil {
 		e.last, e.more = a, e.more+1

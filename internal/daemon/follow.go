@@ -30,41 +30,51 @@ func newFollower(load func(context.Context) (*mcpmux.State, error), changed <-ch
 
 // once loads and applies the State.
 func (f *follower) once(ctx context.Context) error {
+	begun := time.Now() // What ends while the State is applied ends afterwards.
 	st, err := f.load(ctx)
 	if err != nil {
 		return err
 	}
 	f.apply(st)
 	f.mu.Lock()
-	f.applied, f.end = st.Revision, st.NextEnd(time.Now())
+	f.applied, f.end = st.Revision, st.NextEnd(begun)
 	close(f.moved)
 	f.moved = make(chan struct{})
 	f.mu.Unlock()
 	return nil
 }
 
-// lookEvery is how often it is looked whether a credential has ended: timers stand still while the machine sleeps.
-const lookEvery = time.Minute
+const (
+	// lookEvery is how often it is looked whether a credential has ended: timers stand still while the machine sleeps.
+	lookEvery = time.Minute
 
-// run follows until ctx ends. A load that fails is tried again with the next Change. When a credential ends, the State
-// is applied anew too: what it holds open ends with it.
+	// loadAgain is how long after one that failed the State is loaded again: until then what was revoked still counts.
+	loadAgain = time.Second
+)
+
+// run follows until ctx ends. A load that fails is tried again until one does not. When a credential ends, the State is
+// applied anew too: what it holds open ends with it.
 func (f *follower) run(ctx context.Context) {
 	ends := time.NewTimer(f.untilNextEnd())
 	defer ends.Stop()
+	behind := false // a Change is not applied
 	for {
 		select {
 		case <-f.changed:
 		case <-ends.C:
-			if end := f.nextEnd(); end.IsZero() || time.Now().Before(end) {
+			if end := f.nextEnd(); !behind && (end.IsZero() || time.Now().Before(end)) {
 				ends.Reset(f.untilNextEnd())
 				continue
 			}
 		case <-ctx.Done():
 			return
 		}
-		if err := f.once(ctx); err != nil && ctx.Err() == nil {
-			f.log.Error("state was not loaded", "err", err)
-			ends.Reset(time.Second)
+		err := f.once(ctx)
+		if behind = err != nil; behind {
+			if ctx.Err() == nil {
+				f.log.Error("state was not loaded", "err", err)
+			}
+			ends.Reset(loadAgain)
 			continue
 		}
 		ends.Reset(f.untilNextEnd())

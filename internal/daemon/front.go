@@ -38,6 +38,7 @@ type front struct {
 	health     http.Handler
 	authority  *authserver.Server
 	audit      func(mcpmux.Activity)
+	identify   func(authorization string) (gateway.Identity, error)
 	failed     *guard.Limiter // credentials that were no good, by the machine they came from
 	changed    func(running bool)
 
@@ -178,6 +179,7 @@ func (f *front) Origins() []string {
 // those that were not: on loopback, and behind a proxy, all have the same address. Credentials are 256 random bits; the
 // limit is for the work that guessing makes.
 func (f *front) challenge(w http.ResponseWriter, r *http.Request, err error) {
+	f.recordRefused(r, err)
 	if errors.Is(err, authserver.ErrInvalid) && !guard.Near(r) {
 		if ok, after := f.failed.Allow(guard.Peer(r)); !ok {
 			guard.TooMany(w, after, "too many credentials that are no good came from your machine; try again later")
@@ -186,6 +188,16 @@ func (f *front) challenge(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	status := f.authority.Challenge(w, r, err)
 	writeAnswer(w, status, map[string]string{"error": err.Error()})
+}
+
+// recordRefused keeps the record of a credential that was refused, of its Client where it is one's. A request without
+// any is how an application begins, and nothing was refused.
+func (f *front) recordRefused(r *http.Request, err error) {
+	if errors.Is(err, authserver.ErrNoCredential) {
+		return
+	}
+	id, _ := f.identify(r.Header.Get("Authorization")) // why it is refused is known
+	f.audit(mcpmux.Activity{At: time.Now(), Method: "auth/refused", Outcome: "denied", Client: id.Client, Actor: "peer " + guard.Peer(r), Detail: err.Error()})
 }
 
 // health serves /healthz (the process is alive) and /readyz (enabled Servers have settled).

@@ -113,7 +113,8 @@ func TestBindings_OtherMachinesComeOnlyWhereTheUserSaidSoAndHowItStaysSecret(t *
 }
 
 func TestChallenge_AnotherMachineTriesSoManyBadCredentialsInAMinute(t *testing.T) {
-	f := &front{failed: guard.NewLimiter(failedRate, failedRate)}
+	d := &daemon{verify: authserver.NewVerifier(time.Now)}
+	f := &front{failed: guard.NewLimiter(failedRate, failedRate), identify: d.identify, audit: func(mcpmux.Activity) {}}
 	f.authority = authserver.New(authserver.Config{Origins: func() []string { return []string{"https://mux.example"} }})
 	try := func(from string, err error) *httptest.ResponseRecorder {
 		r, w := httptest.NewRequest(http.MethodPost, "https://mux.example/mcp", nil), httptest.NewRecorder()

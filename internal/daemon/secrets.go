@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -334,10 +336,20 @@ func (d *daemon) hide(id mcpmux.ServerID, values []supervisor.Value) {
 	d.known.Set(string(id), secrets)
 }
 
-// appendActivity stores the record of requests without secrets: the name of a resource may hold one.
+// givenOut is how a secret begins that we give out ourselves (see packages authserver and admin), and the rest of it.
+//
+//nolint:gochecknoglobals // constant
+var givenOut = regexp.MustCompile(`mm_(key|ac|at|rt|tkt)_[A-Za-z0-9_-]+`)
+
+// appendActivity stores the record of requests without secrets: the name of a resource may hold one, and people paste
+// them into addresses.
 func (d *daemon) appendActivity(ctx context.Context, batch []mcpmux.Activity) error {
 	for i := range batch {
-		batch[i].Name = d.known.Text(batch[i].Name)
+		for _, text := range []*string{&batch[i].Name, &batch[i].Actor, &batch[i].Detail} {
+			if *text = d.known.Text(*text); strings.Contains(*text, "mm_") {
+				*text = givenOut.ReplaceAllString(*text, "mm_${1}_[redacted]")
+			}
+		}
 	}
 	return d.store.AppendActivity(ctx, batch)
 }

@@ -51,6 +51,9 @@ func (g *Gateway) Apply(st *mcpmux.State) {
 		s.viewChanged(old, next)
 	}
 	g.parking.prune(next.admits)
+	for _, q := range old.quotas { // Clients that are gone are in the old ones alone, and those of the new ones have made no call yet.
+		q.prune(next.admits)
+	}
 	for _, l := range g.streams.all() {
 		if !next.admits(l.identity) {
 			l.cancel()

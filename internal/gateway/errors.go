@@ -35,6 +35,7 @@ type rpcError struct {
 //nolint:gochecknoglobals // immutable values
 var (
 	errNotJSON         = &rpcError{status: http.StatusUnsupportedMediaType, code: codeInvalidRequest, message: "Content-Type must be application/json"}
+	errCredentialEnded = &rpcError{code: wire.CodeInternal, message: "the access key or the login by which this request came has ended"}
 	errTooManySessions = &rpcError{status: http.StatusServiceUnavailable, code: wire.CodeInternal, retryAfter: time.Second, message: "too many open sessions; close some and try again"}
 )
 

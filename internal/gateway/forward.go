@@ -180,6 +180,13 @@ func (x *exchange) callContext() (context.Context, context.CancelCauseFunc, erro
 		parent = context.WithoutCancel(parent)
 	}
 	ctx, cancel := context.WithCancelCause(parent)
+	if x.modern && x.quota != nil {
+		x.quota.begin(x, cancel)
+		if !x.g.current.Load().admits(x.id) { // asked after that, so that no Apply comes between
+			x.endCall(cancel)
+			return nil, nil, errCredentialEnded
+		}
+	}
 	if x.sess != nil {
 		if err := x.sess.begin(x.rawID(), cancel); err != nil {
 			cancel(err)
@@ -215,6 +222,9 @@ func (x *exchange) land() {
 // endCall takes callContext back.
 func (x *exchange) endCall(cancel context.CancelCauseFunc) {
 	x.early = nil
+	if x.modern && x.quota != nil {
+		x.quota.end(x)
+	}
 	if x.sess != nil {
 		x.sess.end(x.rawID())
 	}

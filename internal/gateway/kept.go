@@ -243,15 +243,15 @@ func (s *session) wanted(uri string) bool {
 	return ok && !s.closed
 }
 
-// session is the session with this id, if it belongs to the client and the endpoint: one that is in use, or
+// session is the session with this id, if it belongs to the credential and the endpoint: one that is in use, or
 // one of before the restart.
 func (g *Gateway) session(ctx context.Context, id string, who Identity, alias string) *session {
-	s := g.sessions.find(id, who.Client, alias)
+	s := g.sessions.find(id, who, alias)
 	if s != nil || g.cfg.Sessions == nil || g.sessions.has(id) {
 		return s
 	}
 	g.wake(ctx, id, who, alias)
-	return g.sessions.find(id, who.Client, alias)
+	return g.sessions.find(id, who, alias)
 }
 
 // wake looks a session up in the store, once for all who ask at the same time.
@@ -287,7 +287,7 @@ func (g *Gateway) revive(id string, who Identity, rec mcpmux.Session) {
 	for _, uri := range rec.Subscriptions {
 		s.wants(uri, true)
 	}
-	if !g.admit(s) {
+	if g.admit(s) != nil {
 		return
 	}
 	s.lists.note([]string{methodToolsChanged, methodPromptsChanged, methodResourcesChanged})
@@ -297,16 +297,19 @@ func (g *Gateway) revive(id string, who Identity, rec mcpmux.Session) {
 }
 
 // admit adds a session to those in use, if its credential is good and there is room.
-func (g *Gateway) admit(s *session) bool {
+func (g *Gateway) admit(s *session) *rpcError {
 	evicted, ok := g.sessions.add(s)
 	if evicted != nil {
 		g.dropSession(evicted)
 	}
-	if ok && !g.current.Load().admits(s.identity) { // asked after adding, so that no Apply comes between
-		g.dropSession(s)
-		return false
+	if !ok {
+		return errTooManySessions
 	}
-	return ok
+	if !g.current.Load().admits(s.identity) { // asked after adding, so that no Apply comes between
+		g.dropSession(s)
+		return errCredentialEnded
+	}
+	return nil
 }
 
 // subscribeAgain subscribes a session that came back to what it still may see of its subscriptions.

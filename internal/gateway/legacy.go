@@ -76,13 +76,9 @@ func (x *exchange) initialize() {
 	}
 	s := newSession(x.id, x.alias, protocol.Negotiate(hello.ProtocolVersion), hello.Capabilities)
 	s.clientInfo = hello.ClientInfo
-	evicted, ok := x.g.sessions.add(s)
-	if !ok {
-		x.fail(errTooManySessions)
+	if fail := x.g.admit(s); fail != nil {
+		x.fail(fail)
 		return
-	}
-	if evicted != nil {
-		x.g.dropSession(evicted)
 	}
 	x.g.keeper.kept(s)
 	x.reply.w.Header().Set(headerSession, s.id)

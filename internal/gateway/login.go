@@ -146,7 +146,7 @@ func (x *exchange) afresh() *rpcError {
 	view, ok := x.snap.view(x.id.Client, x.alias)
 	switch {
 	case !x.snap.admits(x.id):
-		return &rpcError{code: wire.CodeInternal, message: errSessionClosed.Error()}
+		return errCredentialEnded
 	case !ok:
 		return noSuchServer(x.alias)
 	}

@@ -227,6 +227,10 @@ func (x *exchange) listen(r *http.Request) {
 	x.g.streams.add(l)
 	defer x.g.streams.remove(l)
 	defer x.g.hub.forget(l)
+	if !x.g.current.Load().admits(x.id) { // asked after adding, so that no Apply comes between
+		x.fail(errCredentialEnded)
+		return
+	}
 	honoured := x.subscribeAll(l)
 	honoured.TaskIDs = x.listenToTasks(l, own)
 	es := startEvents(x.reply.w)

@@ -135,6 +135,9 @@ func (x *exchange) begin(route *catalog.Route, edits []wire.Edit, begun time.Tim
 		x.fail(&rpcError{code: wire.CodeInternal, message: errGatewayClosed.Error()})
 		return
 	}
+	if !x.g.current.Load().admits(x.id) { // asked after adding, so that no Apply comes between
+		cancel(errCredentialEnded)
+	}
 	x.await(p)
 }
 
@@ -362,7 +365,7 @@ func (l *parking) admits(p *parked) bool {
 func (l *parking) prune(admits func(Identity) bool) {
 	for _, p := range l.all() {
 		if !admits(p.first.id) {
-			p.cancel(errSessionClosed)
+			p.cancel(errCredentialEnded)
 		}
 	}
 }

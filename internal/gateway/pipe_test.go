@@ -28,7 +28,7 @@ const (
 func (p *piped) session() *session {
 	p.t.Helper()
 	_, id, _ := strings.Cut(p.post, "=")
-	s := p.r.gw.sessions.piped(id, mcpmux.ClientID(p.client))
+	s := p.r.gw.sessions.piped(id, Identity{Client: mcpmux.ClientID(p.client), Key: mcpmux.KeyID("key-" + p.client)})
 	if s == nil {
 		p.t.Fatal("there is no session")
 	}

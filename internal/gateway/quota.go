@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +28,37 @@ type quota struct {
 	// due is when the Client has used up nothing again, in nanoseconds after rate.since: each request puts it off by what one
 	// costs (the generic cell rate algorithm, ITU-T I.371). One number says it all, so that no lock is needed.
 	due atomic.Int64
+
+	// mu guards the following. It is held for a look-up.
+	mu    sync.Mutex
+	calls map[*exchange]context.CancelCauseFunc // those of the revision without sessions; the others are their session's
+}
+
+// begin keeps what ends a call, for the time when its credential does.
+func (q *quota) begin(x *exchange, cancel context.CancelCauseFunc) {
+	q.mu.Lock()
+	if q.calls == nil {
+		q.calls = make(map[*exchange]context.CancelCauseFunc)
+	}
+	q.calls[x] = cancel
+	q.mu.Unlock()
+}
+
+func (q *quota) end(x *exchange) {
+	q.mu.Lock()
+	delete(q.calls, x)
+	q.mu.Unlock()
+}
+
+// prune ends the calls of credentials that are no longer good.
+func (q *quota) prune(admits func(Identity) bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for x, cancel := range q.calls {
+		if !admits(x.id) {
+			cancel(errCredentialEnded)
+		}
+	}
 }
 
 // rate is how often each Client may ask (setting client.rate_limit): so many requests at once, and one more each time

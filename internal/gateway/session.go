@@ -22,7 +22,7 @@ const (
 )
 
 // session is one MCP conversation with an Mcp-Session-Id, as the revisions up to 2025-11-25 have it. It is
-// bound to the Client that opened it and to its endpoint.
+// bound to the credential that opened it and to its endpoint.
 type session struct {
 	id         string
 	identity   Identity
@@ -73,6 +73,11 @@ func newSession(id Identity, alias, version string, capabilities []byte) *sessio
 	}
 	s.touch()
 	return s
+}
+
+// ofCredential says whether the session was opened by the access key or the Authorization that a request came with.
+func (s *session) ofCredential(who Identity) bool {
+	return s.identity.Client == who.Client && s.identity.Key == who.Key
 }
 
 func (s *session) touch() { s.used.Store(time.Now().Unix()) }
@@ -255,13 +260,13 @@ func (r *sessions) drop(s *session) {
 	}
 }
 
-// find is the session with this id, if it belongs to the client and the endpoint. A foreign session is
-// answered like an unknown one.
-func (r *sessions) find(id string, client mcpmux.ClientID, alias string) *session {
+// find is the session with this id, if it belongs to the credential and the endpoint: what one key of a Client opened
+// ends with that key, so nothing of another may hang on it. A foreign session is answered like an unknown one.
+func (r *sessions) find(id string, who Identity, alias string) *session {
 	r.mu.RLock()
 	s := r.byID[id]
 	r.mu.RUnlock()
-	if s == nil || s.identity.Client != client || s.alias != alias || s.pipe != nil {
+	if s == nil || !s.ofCredential(who) || s.alias != alias || s.pipe != nil {
 		return nil
 	}
 	s.touch()
@@ -275,12 +280,12 @@ func (r *sessions) has(id string) bool {
 	return r.byID[id] != nil
 }
 
-// piped is the session over HTTP+SSE with this id, if it belongs to the client.
-func (r *sessions) piped(id string, client mcpmux.ClientID) *session {
+// piped is the session over HTTP+SSE with this id, if it belongs to the credential.
+func (r *sessions) piped(id string, who Identity) *session {
 	r.mu.RLock()
 	s := r.byID[id]
 	r.mu.RUnlock()
-	if s == nil || s.pipe == nil || s.identity.Client != client {
+	if s == nil || s.pipe == nil || !s.ofCredential(who) {
 		return nil
 	}
 	s.touch()

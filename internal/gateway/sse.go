@@ -65,8 +65,8 @@ func (g *Gateway) servePipe(w http.ResponseWriter, r *http.Request, id Identity,
 	s.pipe = &pipe{s: s, ctx: ctx}
 	defer s.pipe.tasks.Wait() // in the end, when nothing holds them up any more
 	defer cancel()
-	if !g.admit(s) {
-		writeError(w, nil, errTooManySessions)
+	if fail := g.admit(s); fail != nil {
+		writeError(w, nil, fail)
 		return
 	}
 	defer g.dropSession(s)
@@ -104,7 +104,7 @@ func (g *Gateway) pumpPipe(es *eventStream, r *http.Request, s *session) {
 
 // serveMessages takes what a client of HTTP+SSE posts: it is acknowledged, and answered on the stream.
 func (g *Gateway) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
-	s := g.sessions.piped(r.URL.Query().Get("session_id"), id.Client)
+	s := g.sessions.piped(r.URL.Query().Get("session_id"), id)
 	if s == nil || id.Only != "" && id.Only != s.alias {
 		writeError(w, nil, &rpcError{status: http.StatusNotFound, code: codeInvalidRequest, message: "no such session; open an event stream to begin a new one"})
 		return

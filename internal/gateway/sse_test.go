@@ -107,7 +107,7 @@ func TestPipe_BelongsToItsClientAndEndsWithItsStream(t *testing.T) {
 	if a := r.send("POST", "/mcp", "c", `{"jsonrpc":"2.0","id":1,"method":"ping"}`, "Mcp-Session-Id: "+id); a.status != http.StatusNotFound {
 		t.Errorf("it can be reached as a session of the other transport: %d", a.status)
 	}
-	s := r.gw.sessions.piped(id, "c")
+	s := r.gw.sessions.piped(id, Identity{Client: "c", Key: "key-c"})
 	p.send(callBody(`1`, "be_countdown", `{"from":60}`, `{"progressToken":1}`))
 	p.next()
 	p.end()

@@ -104,6 +104,29 @@ func deleteKey(ctx context.Context, t *tx, id mcpmux.KeyID) error {
 	return t.change(ctx, accessKeyRevoked, space, string(id))
 }
 
+// PruneKeys deletes the access keys that ended before a time, and answers how many.
+func (s *Store) PruneKeys(ctx context.Context, before time.Time) (int, error) {
+	var ended []string
+	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		err := t.each(ctx, func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			ended = append(ended, id)
+			return err
+		}, "SELECT id FROM access_keys WHERE expires_at < $1", before.UnixMicro())
+		if err != nil {
+			return err
+		}
+		for _, id := range ended {
+			if err := deleteKey(ctx, t, mcpmux.KeyID(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return len(ended), attempted("prune the access keys", err)
+}
+
 // Uses are when Clients, and the access keys and Authorizations by which they came, were last seen.
 type Uses struct {
 	Clients map[mcpmux.ClientID]time.Time

@@ -330,3 +330,24 @@ func TestStore_RotatedKeyEndsWithItsGrace(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestStore_KeysThatEndedAreForgottenLater(t *testing.T) {
+	f := newStore(t)
+	c := f.client("Cursor", mcpmux.ModeFollow, "")
+	soon := time.Now().Add(time.Hour)
+	for i, ends := range []*time.Time{nil, &soon} {
+		_, rev, err := f.CreateKey(bg, c.ID, NewKey{Hash: [32]byte{byte(i + 1)}, ExpiresAt: ends})
+		f.wrote(rev, err)
+	}
+	for _, tc := range []struct {
+		before     time.Time
+		gone, left int
+	}{{soon.Add(-time.Second), 0, 2}, {soon.Add(time.Second), 1, 1}, {soon.Add(time.Hour), 0, 1}} {
+		if n, err := f.PruneKeys(bg, tc.before); err != nil || n != tc.gone {
+			t.Errorf("%d were forgotten, want %d (%v)", n, tc.gone, err)
+		}
+		if left := f.state().Keys; len(left) != tc.left || left[0].ExpiresAt != nil && tc.left == 1 {
+			t.Errorf("%+v are left", left)
+		}
+	}
+}
