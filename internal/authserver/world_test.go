@@ -42,6 +42,8 @@ type world struct {
 	ago      atomic.Int64 // how far the clock went, in nanoseconds
 	change   func(*Config)
 
+	applying sync.Mutex // held while a State is loaded and applied
+
 	// mu guards the following.
 	mu     sync.Mutex
 	record []mcpmux.Activity
@@ -91,7 +93,10 @@ func (w *world) restart() {
 	w.begin()
 }
 
+// apply is what the daemon's follower does: one State after the other.
 func (w *world) apply(ctx context.Context) error {
+	w.applying.Lock()
+	defer w.applying.Unlock()
 	st, err := w.store.Load(ctx)
 	if err == nil {
 		w.verifier.Apply(st)
