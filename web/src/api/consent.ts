@@ -9,15 +9,18 @@ export interface Progress {
   redirect_to?: string;
 }
 
+/** progressOf is how far a request is now. */
+export const progressOf = (id: string, query = "", signal?: AbortSignal) =>
+  send<Progress>("GET", `/consent-state/${encodeURIComponent(id)}${query}`, undefined, signal);
+
 /** useProgress follows a request until it is decided, wherever that happens. */
 export function useProgress(id: string): Progress {
   const [progress, setProgress] = useState<Progress>({ state: "loading" });
   useEffect(() => {
     const end = new AbortController();
-    const path = `/consent-state/${encodeURIComponent(id)}`;
     const ask = async (query: string) => {
       try {
-        return await send<Progress>("GET", path + query, undefined, end.signal);
+        return await progressOf(id, query, end.signal);
       } catch (err) {
         if (err instanceof Error && "status" in err) return { state: "gone" } as Progress;
         return undefined; // not reached

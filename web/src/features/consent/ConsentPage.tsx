@@ -1,7 +1,8 @@
-import { useEffect } from "react";
-import { type Progress, useProgress } from "../../api/consent";
+import { useEffect, useState } from "react";
+import { type Progress, progressOf, useProgress } from "../../api/consent";
 import { useRequest } from "../../api/queries";
 import { useLoggedIn } from "../../api/session";
+import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Notice } from "../../ui/Notice";
 import { LoginCard } from "../login/LoginPage";
@@ -19,7 +20,7 @@ export function ConsentPage({ id }: { id: string }) {
       return <Gone />;
     case "approved":
     case "denied":
-      return <Done progress={progress} />;
+      return <Done id={id} progress={progress} />;
     case "waiting":
       return loggedIn ? <Waiting id={id} code={progress.code ?? ""} /> : <NotLoggedIn code={progress.code ?? ""} />;
   }
@@ -66,22 +67,26 @@ function Gone() {
   );
 }
 
-function Done({ progress }: { progress: Progress }) {
+function Done({ id, progress }: { id: string; progress: Progress }) {
+  const [reached, setReached] = useState(false);
+  // An answer is good once: the daemon tells of none that the application has used.
+  const again = async () => {
+    const { redirect_to } = await progressOf(id).catch(() => progress);
+    if (redirect_to) location.replace(redirect_to);
+    else setReached(true);
+  };
   return (
     <>
       <h1 className="text-2xl font-semibold">{progress.state === "approved" ? "It is let in" : "It is not let in"}</h1>
       <p>
-        You can close this page.{" "}
-        {progress.redirect_to && (
-          <>
-            If the application does not go on,{" "}
-            <a className="text-accent underline" href={progress.redirect_to} rel="noreferrer">
-              tell it again
-            </a>
-            .
-          </>
-        )}
+        You can close this page. {progress.redirect_to && !reached && "If the application does not go on, tell it again."}
+        {reached && "The application has the answer already. If it does not go on, let it begin anew."}
       </p>
+      {progress.redirect_to && !reached && (
+        <div>
+          <Button onClick={() => void again()}>Tell it again</Button>
+        </div>
+      )}
     </>
   );
 }
