@@ -52,9 +52,7 @@ type Requests interface {
 	// Open are those that wait, oldest first.
 	Open() []api.Request
 	// Request is one of them, or one that was decided a short while ago.
-	Request(id string) (api.Request, error)
-	// Client is the Client that an application is already, "" where it is none.
-	Client(id string) mcpmux.ClientID
+	Request(ctx context.Context, id string) (api.Request, error)
 	RequestBrowser
 	Approve(ctx context.Context, id string, n store.NewClient, until *time.Time, by string) (mcpmux.ClientID, error)
 	Deny(id, by string) error

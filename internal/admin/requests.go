@@ -23,11 +23,9 @@ func (a *Admin) openRequests(st *mcpmux.State, r *http.Request) []api.Request {
 
 // complete fills in what the user's own names are for.
 func (a *Admin) complete(st *mcpmux.State, q *api.Request, r *http.Request) {
-	if id := a.cfg.Requests.Client(q.ID); id != "" {
-		for _, c := range st.Clients {
-			if c.ID == id {
-				q.KnownClient, q.Wider = c.Name, !q.Agreed
-			}
+	for _, c := range st.Clients {
+		if c.ID == q.Client {
+			q.KnownClient, q.Wider = c.Name, !q.Agreed
 		}
 	}
 	if r == nil || fromDashboard(r) && !a.cfg.Requests.Bound(r, q.ID) {
@@ -69,7 +67,7 @@ func (a *Admin) listRequests(r *http.Request) ([]api.Request, error) {
 // request is the one that the path names. In a browser it opens only where it was begun.
 func (a *Admin) request(r *http.Request) (*mcpmux.State, api.Request, error) {
 	id := r.PathValue("id")
-	q, err := a.cfg.Requests.Request(id)
+	q, err := a.cfg.Requests.Request(r.Context(), id)
 	if err == nil && fromDashboard(r) && !a.cfg.Requests.Bound(r, id) {
 		err = mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such request in this browser; open the page where the application opened it")
 	}
@@ -93,7 +91,7 @@ func (a *Admin) approveRequest(r *http.Request, d api.Decision) (api.Decided, er
 	if err != nil {
 		return api.Decided{}, err
 	}
-	if err := a.approve(r, st, q, d); err != nil {
+	if _, err := a.approve(r, st, q, d); err != nil {
 		return api.Decided{}, err
 	}
 	return a.decided(r, q.ID)
@@ -106,7 +104,7 @@ func (a *Admin) toDecide(r *http.Request, code string) (*mcpmux.State, api.Reque
 	if err == nil || code == "" {
 		return st, q, err
 	}
-	q, found := a.cfg.Requests.Request(r.PathValue("id"))
+	q, found := a.cfg.Requests.Request(r.Context(), r.PathValue("id"))
 	if found != nil {
 		return nil, q, found
 	}
@@ -140,7 +138,7 @@ func (a *Admin) decided(r *http.Request, id string) (api.Decided, error) {
 	if err != nil {
 		return api.Decided{}, err
 	}
-	q, err := a.cfg.Requests.Request(id)
+	q, err := a.cfg.Requests.Request(r.Context(), id)
 	if err != nil {
 		return api.Decided{}, err
 	}
@@ -152,29 +150,30 @@ func (a *Admin) decided(r *http.Request, id string) (api.Decided, error) {
 	return out, nil
 }
 
-// approve carries a decision out. What it says of a Client that is known is written first: the application may call the
-// moment it is let in.
-func (a *Admin) approve(r *http.Request, st *mcpmux.State, q api.Request, d api.Decision) error {
-	ctx := r.Context()
+// approve carries a decision out, and answers the Client that the application is. What the decision says of a Client
+// that is known is written first: the application may call the moment it is let in.
+func (a *Admin) approve(r *http.Request, st *mcpmux.State, q api.Request, d api.Decision) (mcpmux.ClientID, error) {
 	until, err := a.expiry(d.ExpiresIn)
 	if err != nil {
-		return err
+		return "", err
 	}
 	n, err := newClient(st, api.NewClient{Name: d.Name, Mode: d.Mode, Space: d.Space, Grants: d.Grants})
 	if err != nil {
-		return err
+		return "", err
 	}
-	if id := a.cfg.Requests.Client(q.ID); q.KnownClient != "" {
+	if q.KnownClient != "" && q.State == waitingState { // Approve says what is wrong with one that does not wait.
 		if until == nil && q.Agreed {
 			until = q.AgreedUntil
 		}
-		if err := a.change(r, id, n, d); err != nil {
-			return err
+		if err := a.change(r, q.Client, n, d); err != nil {
+			return "", err
 		}
 	}
-	_, err = a.cfg.Requests.Approve(ctx, q.ID, n, until, actor(r))
-	return err
+	return a.cfg.Requests.Approve(r.Context(), q.ID, n, until, actor(r))
 }
+
+// waitingState is that of a Request that nobody has decided on.
+const waitingState = "waiting"
 
 // change gives a known Client what a decision says.
 func (a *Admin) change(r *http.Request, id mcpmux.ClientID, n store.NewClient, d api.Decision) error {
@@ -202,13 +201,14 @@ func (a *Admin) change(r *http.Request, id mcpmux.ClientID, n store.NewClient, d
 	return err
 }
 
-// waiting finds the request that a name means: a Client's or an application's name, an id, or a code.
+// waiting finds the request that a name means: a Client's or an application's name, an id, or a code. What an application
+// calls itself does not stand for a request where a Client has that name: whoever names the Client means it.
 func (a *Admin) waiting(st *mcpmux.State, r *http.Request, name string) (found api.Request, ok bool, err error) {
 	for _, q := range a.openRequests(st, r) {
 		if q.ID == name || q.Code != "" && plainCode(q.Code) == plainCode(name) {
 			return q, true, nil
 		}
-		if strings.EqualFold(q.ClientName, name) && q.KnownClient == "" || strings.EqualFold(q.KnownClient, name) {
+		if strings.EqualFold(q.KnownClient, name) || isNamesake(q, name) && !isClient(st, name) {
 			if ok {
 				err = mcpmux.Errorf(mcpmux.CodeConflict, "more than one application %q waits; say which by the code that its page shows: %s, %s …", name, found.Code, q.Code)
 			}
@@ -216,6 +216,16 @@ func (a *Admin) waiting(st *mcpmux.State, r *http.Request, name string) (found a
 		}
 	}
 	return found, ok, err
+}
+
+// isNamesake says whether an application that is no Client calls itself so.
+func isNamesake(q api.Request, name string) bool {
+	return q.KnownClient == "" && strings.EqualFold(q.ClientName, name)
+}
+
+func isClient(st *mcpmux.State, name string) bool {
+	_, err := findClient(st, name)
+	return err == nil
 }
 
 // approveClient approves what the named Client waits for; where it waits for nothing it takes a denial back.
@@ -233,10 +243,15 @@ func (a *Admin) approveClient(r *http.Request, d api.Decision) (api.Client, erro
 		if fromDashboard(r) && !a.cfg.Requests.Bound(r, q.ID) {
 			return api.Client{}, mcpmux.Errorf(mcpmux.CodeDenied, "approve the application on the page that it opened, or here with the code that the page shows")
 		}
-		if err := a.approve(r, st, q, d); err != nil {
+		if q, err = a.cfg.Requests.Request(ctx, q.ID); err != nil { // as it is now
 			return api.Client{}, err
 		}
-		return a.clientAfter(r, a.cfg.Requests.Client(q.ID), 0, nil)
+		a.complete(st, &q, r)
+		id, err := a.approve(r, st, q, d)
+		return a.clientAfter(r, id, 0, err)
+	}
+	if q, ok := a.namesake(st, r, name); ok {
+		return api.Client{}, mcpmux.Errorf(mcpmux.CodeConflict, "there is a client %q, and another application that calls itself so waits to be let in: approve that by the code that its page shows (%s)", name, q.Code)
 	}
 	if d.Mode != "" || d.Space != "" || d.Grants != nil || d.ExpiresIn != nil || d.Name != "" {
 		return api.Client{}, mcpmux.Errorf(mcpmux.CodeInvalid, "no application %q waits to be let in, so there is nothing that mode, Space, grants or an end could be of", name)
@@ -247,6 +262,19 @@ func (a *Admin) approveClient(r *http.Request, d api.Decision) (api.Client, erro
 	}
 	rev, err := a.cfg.Store.SetClientApproved(ctx, c.ID, true)
 	return a.clientAfter(r, c.ID, rev, err)
+}
+
+// namesake is an application that waits and calls itself as a Client is called that is let in already.
+func (a *Admin) namesake(st *mcpmux.State, r *http.Request, name string) (api.Request, bool) {
+	if c, err := findClient(st, name); err != nil || !c.Approved {
+		return api.Request{}, false
+	}
+	all := a.openRequests(st, r)
+	i := slices.IndexFunc(all, func(q api.Request) bool { return isNamesake(q, name) })
+	if i < 0 {
+		return api.Request{}, false
+	}
+	return all[i], true
 }
 
 // denyClient denies what the named Client waits for; where it waits for nothing it is let in no longer.

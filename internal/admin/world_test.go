@@ -166,7 +166,7 @@ type nobodyWaits struct{ Requests }
 
 func (nobodyWaits) Open() []api.Request { return nil }
 
-func (nobodyWaits) Request(string) (api.Request, error) {
+func (nobodyWaits) Request(context.Context, string) (api.Request, error) {
 	return api.Request{}, mcpmux.Errorf(mcpmux.CodeNotFound, "nobody waits")
 }
 func (nobodyWaits) Bound(*http.Request, string) bool { return true }

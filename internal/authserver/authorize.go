@@ -3,6 +3,7 @@ package authserver
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -50,7 +51,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		s.leave(w, s.answerTo(req, map[string]string{"error": code, "error_description": description}))
 		return
 	}
-	if err := s.lookUp(r.Context(), req); err != nil {
+	if err := s.lookUp(r.Context(), &req.Request); err != nil {
 		s.cfg.Log.Error("a request to approve was not kept", "err", err)
 		s.leave(w, s.answerTo(req, map[string]string{"error": "server_error"}))
 		return
@@ -58,7 +59,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	cookie := s.requests.add(req)
 	hostname := (&url.URL{Host: r.Host}).Hostname()
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: see the login of the dashboard; Lax, since applications open the address from elsewhere.
-		Name: cookieName(req.ID), Value: cookie, Path: "/", MaxAge: int(requestLife.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: cookieName(req.ID), Value: cookie, Path: "/", MaxAge: int((requestLife + codeLife).Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: strings.HasPrefix(s.issuer(), "https:"),
 	})
 	s.leave(w, s.cfg.ConsentURL(hostname, req.ID))
@@ -107,6 +108,9 @@ func (s *Server) addressee(r *http.Request, q map[string]string) (*request, stri
 		return nil, "The address that the application opened has no client_id."
 	}
 	reg, err := s.registration(r, q["client_id"])
+	if errors.Is(err, errUnknownClient) {
+		return nil, "The application uses an id that was not given out here (invalid_client). Remove McpMux from it, with the login that it keeps, and add it again."
+	}
 	if err != nil {
 		return nil, "The application is not known here (invalid_client): " + err.Error() + "."
 	}
@@ -196,8 +200,9 @@ func readScopes(text string) (scopes []string, ok bool) {
 	return scopes, true
 }
 
-// lookUp finds what is known of the application already.
-func (s *Server) lookUp(ctx context.Context, req *request) (err error) {
+// lookUp finds what is known of the application now.
+func (s *Server) lookUp(ctx context.Context, req *Request) (err error) {
+	req.Agreed, req.AgreedUntil = false, nil
 	if req.Client, err = s.cfg.Store.Approved(ctx, req.Registration.ID); err != nil || req.Client == "" {
 		return err
 	}
@@ -205,7 +210,7 @@ func (s *Server) lookUp(ctx context.Context, req *request) (err error) {
 	return err
 }
 
-func wishOf(req *request) store.Wish {
+func wishOf(req *Request) store.Wish {
 	return store.Wish{Registration: req.Registration.ID, RedirectHost: req.RedirectHost, Alias: req.Alias, Scopes: req.Scopes}
 }
 
@@ -244,7 +249,7 @@ func (s *Server) Approve(ctx context.Context, id string, a Approval) (mcpmux.Cli
 		a.New.Name = r.Registration.Name
 	}
 	a.New.Approved = true
-	client, rev, err := s.cfg.Store.SaveConsent(ctx, store.Consent{Wish: wishOf(r), About: r.Registration, New: a.New, Until: a.Until})
+	client, rev, err := s.cfg.Store.SaveConsent(ctx, store.Consent{Wish: wishOf(&r.Request), About: r.Registration, New: a.New, Until: a.Until})
 	if err != nil {
 		return "", err
 	}

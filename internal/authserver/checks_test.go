@@ -569,7 +569,7 @@ func TestConsent_IsRememberedForJustThat(t *testing.T) {
 	asks := func(change map[string]string) Request {
 		t.Helper()
 		b := w.begun(client, change)
-		r, err := w.server.Request(b.id)
+		r, err := w.server.Request(t.Context(), b.id)
 		if err != nil || r.Client == "" {
 			t.Fatalf("%+v %v", r, err)
 		}
@@ -671,7 +671,7 @@ func TestClient_ThatIsRemovedHasNothingLeft(t *testing.T) {
 	}
 	w.refresh(client, g.Refresh, nil).is(t, http.StatusBadRequest, "invalid_grant")
 	w.exchange(client, late, nil).is(t, http.StatusBadRequest, "invalid_grant")
-	if q, err := w.server.Request(waiting.id); err != nil || q.State != RequestWaiting {
+	if q, err := w.server.Request(t.Context(), waiting.id); err != nil || q.State != RequestWaiting {
 		t.Errorf("%+v %v", q, err)
 	}
 }

@@ -45,7 +45,7 @@ func newDocuments(fetch func(context.Context, string) ([]byte, time.Duration, er
 // could read differently (draft §3).
 func isDocument(id string) bool {
 	u, err := url.Parse(id)
-	if err != nil || len(id) > maxClientID || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Contains(id, "#") {
+	if err != nil || len(id) > maxClientID || u.Scheme != "https" || !isHost(u) || u.User != nil || strings.Contains(id, "#") {
 		return false
 	}
 	path := u.EscapedPath()

@@ -43,7 +43,7 @@ func FuzzMatchRedirect_LeadsNowhereElse(f *testing.F) {
 
 // What may be registered is an address that no browser runs, and that reads the same whoever reads it.
 func FuzzCheckRedirect_LetsNothingRun(f *testing.F) {
-	for _, s := range []string{"javascript:alert(1)", "JavaScript:x", "java\tscript:x", " data:x", "http://localhost/", "https://x/", "com.example.app:/cb", "intent://x#Intent;end", "http:localhost", "https:/x", "blob:https://x/y"} {
+	for _, s := range []string{"javascript:alert(1)", "JavaScript:x", "java\tscript:x", " data:x", "http://localhost/", "https://x/", "com.example.app:/cb", "intent://x#Intent;end", "https://%D1%80aypal.com/cb", "http:localhost", "https:/x", "blob:https://x/y"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -59,6 +59,9 @@ func FuzzCheckRedirect_LetsNothingRun(f *testing.F) {
 		u, err := url.Parse(text)
 		if err != nil || u.User != nil || strings.ContainsAny(text, " \t\r\n#\\<>\"") || u.Scheme == "http" && !isLoopback(u) || u.Scheme == "https" && u.Hostname() == "" {
 			t.Errorf("%q is let through", text)
+		}
+		if host := redirectHost(text); strings.ContainsFunc(host, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '%' }) {
+			t.Errorf("%q is shown as going to %q", text, host)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -60,6 +61,10 @@ func (s *Server) originOf(r *http.Request) string {
 	return all[0]
 }
 
+// aliasForm is the form of an alias; the store insists on it too. What is asked for is shown to the user and kept, so
+// no other text gets that far.
+var aliasForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+
 // aliasOfPath is the Server of an endpoint of the gateway, "" where it is all of them; ok is false for a path that
 // is no endpoint.
 func aliasOfPath(path string) (alias string, ok bool) {
@@ -69,7 +74,7 @@ func aliasOfPath(path string) (alias string, ok bool) {
 		return "", true
 	}
 	for _, prefix := range []string{"/mcp/s/", "/sse/s/"} {
-		if alias, ok := strings.CutPrefix(path, prefix); ok && alias != "" && !strings.Contains(alias, "/") {
+		if alias, ok := strings.CutPrefix(path, prefix); ok && aliasForm.MatchString(alias) {
 			return alias, true
 		}
 	}

@@ -3,6 +3,7 @@ package authserver
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -45,8 +46,8 @@ func checkRedirect(text string) error {
 	case u.User != nil:
 		return fmt.Errorf("the redirect URI %q has a user name", cut(text))
 	case u.Scheme == "https":
-		if u.Hostname() == "" {
-			return fmt.Errorf("the redirect URI %q has no host", cut(text))
+		if !isHost(u) {
+			return fmt.Errorf("the redirect URI %q has no host that is written in plain letters", cut(text))
 		}
 		return nil
 	case u.Scheme == "http":
@@ -58,6 +59,18 @@ func checkRedirect(text string) error {
 		return fmt.Errorf("the redirect URI %q has a scheme that codes are not sent to", cut(text))
 	}
 	return nil
+}
+
+// hostForm is a name of RFC 1123 §2.1, and with underscores, which some have.
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?$`)
+
+// isHost says whether the host of an address is written as machines know it: a name in ASCII or an IP address. Users
+// decide by what they read, and browsers go to other letters than those that percent signs stand for.
+func isHost(u *url.URL) bool {
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return addr.Zone() == ""
+	}
+	return hostForm.MatchString(u.Hostname())
 }
 
 // isLoopback says that an http address is one of this machine.
@@ -100,7 +113,7 @@ func redirectHost(text string) string {
 	case isLoopback(u):
 		return u.Hostname()
 	case u.Scheme == "https":
-		return strings.ToLower(u.Host)
+		return strings.TrimSuffix(strings.ToLower(u.Host), ":")
 	default:
 		return u.Scheme + ":"
 	}

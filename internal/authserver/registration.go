@@ -198,6 +198,9 @@ func (m clientMetadata) registration() (reg mcpmux.Registration, code string, er
 	return mcpmux.Registration{Kind: mcpmux.RegistrationDynamic, Name: cleanName(m.Name), URI: cleanURI(m.URI), RedirectURIs: m.RedirectURIs}, "", nil
 }
 
+// blank is a pattern of Braille without a dot: a symbol that shows nothing.
+const blank = '\u2800'
+
 // cleanName is a name as it can be shown: letters that print, single spaces, not too many. What turns the writing
 // around or cannot be seen is left out.
 func cleanName(name string) string {
@@ -208,7 +211,7 @@ func cleanName(name string) string {
 		switch {
 		case unicode.IsSpace(c):
 			return ' '
-		case !unicode.IsPrint(c):
+		case !unicode.IsPrint(c), unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector), c == blank:
 			return -1
 		}
 		return c

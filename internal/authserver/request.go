@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// requestLife is how long a request waits for the user, and how long its outcome is told.
+	// requestLife is how long a request waits for the user. Its outcome is told until then, and for as long as a
+	// code lives.
 	requestLife = 10 * time.Minute
 
 	// maxRequests wait at a time, maxPerClient of one application; the oldest makes room, so that no page that
@@ -25,7 +26,7 @@ const (
 	maxRequests  = 10
 	maxPerClient = 3
 
-	// lookUpWithin bounds how long it is looked up what the user agreed to.
+	// lookUpWithin bounds how long it is looked up what the user agreed to with those that wait.
 	lookUpWithin = 5 * time.Second
 
 	// stateWait is how long an answer about a request waits for something to tell.
@@ -72,7 +73,8 @@ type Request struct {
 
 // CustomScheme says that the code goes to whatever program opens addresses of a private-use scheme (RFC 8252 §7.1).
 func (r *Request) CustomScheme() bool {
-	return !strings.HasPrefix(r.RedirectURI, "http:") && !strings.HasPrefix(r.RedirectURI, "https:")
+	scheme, _, _ := strings.Cut(strings.ToLower(r.RedirectURI), ":")
+	return scheme != "http" && scheme != "https"
 }
 
 // request is a Request with what is nobody's business.
@@ -85,6 +87,7 @@ type request struct {
 	decided   chan struct{}
 	until     *time.Time // of the consent that was given
 	location  string     // where the browser goes from here, once it was asked for
+	code      *code      // that is in it
 }
 
 // requests are those that wait, and those that were decided a short while ago.
@@ -203,6 +206,9 @@ func (q *requests) done(r *request, set func(*request)) {
 	r.deciding = false
 	set(r)
 	if r.State != RequestWaiting {
+		if told := q.now().Add(codeLife); r.ExpiresAt.Before(told) {
+			r.ExpiresAt = told
+		}
 		close(r.decided)
 	}
 	q.mu.Unlock()
@@ -211,7 +217,7 @@ func (q *requests) done(r *request, set func(*request)) {
 
 var errNoRequest = mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such request: it was ended, or is older than %d minutes; let the application begin anew", int(requestLife.Minutes()))
 
-// Requests are those that wait for the user, oldest first.
+// Requests are those that wait for the user, oldest first, each with what counts now (see Request).
 func (s *Server) Requests() []Request {
 	s.requests.mu.Lock()
 	gone := s.requests.sweep()
@@ -225,40 +231,33 @@ func (s *Server) Requests() []Request {
 	if gone {
 		s.cfg.Changed()
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookUpWithin)
+	defer cancel()
 	for i := range all {
-		s.agreedNow(&all[i])
+		if err := s.lookUp(ctx, &all[i]); err != nil { // then nothing is agreed to
+			s.cfg.Log.Error("what the user agreed to was not looked up", "err", err)
+		}
 	}
 	slices.SortFunc(all, func(a, b Request) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return all
 }
 
-// Request is one of them, or one that was decided a short while ago.
-func (s *Server) Request(id string) (Request, error) {
+// Request is one of them, or one that was decided a short while ago. What it says of the application's Client and of
+// what was agreed to is what counts now: since it began, another one of the application may have been decided on, or
+// something taken back.
+func (s *Server) Request(ctx context.Context, id string) (Request, error) {
 	r, ok := s.requests.find(id)
 	if !ok {
 		return Request{}, errNoRequest
 	}
 	s.requests.mu.Lock()
-	now := r.Request
+	shown := r.Request
 	s.requests.mu.Unlock()
-	s.agreedNow(&now)
-	return now, nil
-}
-
-// agreedNow looks again what the user has agreed to: the application may have been logged out or removed since the
-// request came, and then nothing may be approved without asking.
-func (s *Server) agreedNow(r *Request) {
-	if r.State != RequestWaiting || r.Client == "" {
-		return
+	if shown.State != RequestWaiting {
+		return shown, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookUpWithin)
-	defer cancel()
-	again := request{Request: *r}
-	again.Client, again.Agreed, again.AgreedUntil = "", false, nil
-	if err := s.lookUp(ctx, &again); err != nil {
-		s.cfg.Log.Error("what the user agreed to was not looked up", "err", err)
-	}
-	*r = again.Request
+	err := s.lookUp(ctx, &shown)
+	return shown, err
 }
 
 // Bound says whether a browser is the one that began a request.
@@ -329,18 +328,24 @@ func (s *Server) Location(id string) string {
 	return ""
 }
 
-// location makes it when it is first asked for: a code lives for a minute only.
+// location makes it when it is first asked for: a code lives for a minute only. It tells of none that was used: a page
+// that is opened again would bring it to the application a second time, and that ends the login that it gave.
 func (s *Server) location(r *request) string {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()
 	if r.location == "" {
 		switch r.State {
 		case RequestApproved:
-			r.location = s.answerTo(r, map[string]string{"code": s.codes.make(r)})
+			var text string
+			text, r.code = s.codes.make(r)
+			r.location = s.answerTo(r, map[string]string{"code": text})
 		case RequestDenied:
 			r.location = s.answerTo(r, map[string]string{"error": "access_denied", "error_description": "the user did not agree"})
 		case RequestWaiting, RequestGone: // The browser stays where it is.
 		}
+	}
+	if r.code != nil && s.codes.spent(r.code) {
+		return ""
 	}
 	return r.location
 }

@@ -55,13 +55,13 @@ func TestRequest_IsNotAgreedToAnyMoreOnceItsClientWasLoggedOutOrRemoved(t *testi
 			app := w.client("Cursor")
 			id := w.approve(w.begun(app, nil))
 			again := w.begun(app, nil)
-			if q, err := w.server.Request(again.id); err != nil || !q.Agreed || q.Client != id {
+			if q, err := w.server.Request(t.Context(), again.id); err != nil || !q.Agreed || q.Client != id {
 				t.Fatalf("%+v, %v", q, err)
 			}
 			if err := end(w, id); err != nil {
 				t.Fatal(err)
 			}
-			q, err := w.server.Request(again.id)
+			q, err := w.server.Request(t.Context(), again.id)
 			if err != nil || q.Agreed || q.Client == id && name == "removed" {
 				t.Errorf("%+v, %v", q, err)
 			}

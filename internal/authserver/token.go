@@ -68,7 +68,7 @@ func newCodes(now func() time.Time) *codes {
 }
 
 // make gives a code for an approved request.
-func (c *codes) make(r *request) string {
+func (c *codes) make(r *request) (string, *code) {
 	text, hash := newSecret(codePrefix)
 	now := c.now()
 	c.mu.Lock()
@@ -78,8 +78,16 @@ func (c *codes) make(r *request) string {
 			delete(c.byHash, h)
 		}
 	}
-	c.byHash[hash] = &code{request: r, expires: now.Add(codeLife)}
-	return text
+	k := &code{request: r, expires: now.Add(codeLife)}
+	c.byHash[hash] = k
+	return text, k
+}
+
+// spent says whether a code was used, right or wrong.
+func (c *codes) spent(k *code) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return k.used
 }
 
 // take uses a code up, right or wrong: it is answered once. again is the Authorization that it was exchanged for

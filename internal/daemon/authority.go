@@ -57,7 +57,7 @@ func shownRequest(q authserver.Request) api.Request {
 		ID: q.ID, Code: q.Code, ClientName: q.Registration.Name, Kind: q.Registration.Kind, ClientURI: q.Registration.URI,
 		RedirectURI: q.RedirectURI, RedirectHost: q.RedirectHost, Loopback: q.Loopback, Listener: q.Listener,
 		CustomScheme: q.CustomScheme(), Resource: q.Resource, Alias: q.Alias, Scopes: q.Scopes, Agreed: q.Agreed, AgreedUntil: q.AgreedUntil,
-		State: string(q.State), CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt,
+		Client: q.Client, State: string(q.State), CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt,
 	}
 	if q.Registration.Kind == mcpmux.RegistrationDocument {
 		out.ClientID = q.Registration.ID // the other kind's say nothing to people
@@ -73,14 +73,9 @@ func (s requests) Open() []api.Request {
 	return all
 }
 
-func (s requests) Request(id string) (api.Request, error) {
-	q, err := s.Server.Request(id)
+func (s requests) Request(ctx context.Context, id string) (api.Request, error) {
+	q, err := s.Server.Request(ctx, id)
 	return shownRequest(q), err
-}
-
-func (s requests) Client(id string) mcpmux.ClientID {
-	q, _ := s.Server.Request(id) // one that nobody knows is no Client
-	return q.Client
 }
 
 func (s requests) Bound(r *http.Request, id string) bool { return s.Server.Bound(r, id) }

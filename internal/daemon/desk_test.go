@@ -28,7 +28,10 @@ func smallDaemon(t *testing.T) *daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	d := &daemon{store: st, log: log, authority: authserver.New(authserver.Config{Store: st})}
+	d := &daemon{store: st, log: log, authority: authserver.New(authserver.Config{
+		Store: st, Origins: func() []string { return []string{"http://localhost:45818"} },
+		ConsentURL: func(hostname, request string) string { return "http://" + hostname + ":45819/consent/" + request },
+	})}
 	d.desk = &desk{d: d}
 	d.desk.admin, err = admin.New(admin.Config{
 		Store: st, Servers: servers{new(supervisor.Supervisor)}, Gateway: commands{d}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: newKeys(st, Options{}, log), Process: func() api.Process { return api.Process{} },

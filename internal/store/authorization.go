@@ -274,8 +274,29 @@ func (s *Store) RotateToken(ctx context.Context, hash [32]byte, p TokenPair, ans
 		if err := insertTokens(ctx, t, r.ID, p); err != nil {
 			return err
 		}
+		if err := boundTokens(ctx, t, r.ID); err != nil {
+			return err
+		}
 		return t.change(ctx, authorizationRenewed, "", string(r.ID))
 	})
+}
+
+// How many tokens one Authorization keeps, beyond the refresh token that is good: an application that renews again and
+// again fills nothing. An access token that makes room is good no longer; a used refresh token that does is one that
+// nobody knows.
+const (
+	maxAccessTokens = 32
+	maxUsedTokens   = 1024
+)
+
+func boundTokens(ctx context.Context, t *tx, id mcpmux.KeyID) error {
+	err := t.exec(ctx, `DELETE FROM tokens WHERE authorization_id = $1 AND kind = $2 AND hash NOT IN
+		(SELECT hash FROM tokens WHERE authorization_id = $1 AND kind = $2 ORDER BY expires_at DESC LIMIT $3)`, string(id), tokenAccess, maxAccessTokens)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `DELETE FROM tokens WHERE authorization_id = $1 AND used_at IS NOT NULL AND hash NOT IN
+		(SELECT hash FROM tokens WHERE authorization_id = $1 AND used_at IS NOT NULL ORDER BY used_at DESC LIMIT $2)`, string(id), maxUsedTokens)
 }
 
 // EndAuthorization ends an Authorization with all its tokens. One that is not there has ended already.

@@ -29,7 +29,8 @@ type Request struct {
 	Alias        string   `json:"alias,omitempty"`
 	Scopes       []string `json:"scopes"`
 	// KnownClient is the Client that the application is already.
-	KnownClient string `json:"known_client,omitempty"`
+	KnownClient string          `json:"known_client,omitempty"`
+	Client      mcpmux.ClientID `json:"-"`
 	// Agreed says that the user agreed to just this before, AgreedUntil until when, where that ends; Wider that they
 	// agreed to something else.
 	Agreed      bool       `json:"agreed"`

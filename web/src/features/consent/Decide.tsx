@@ -5,6 +5,7 @@ import type { Decision, Request } from "../../api/types.gen";
 import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Notice } from "../../ui/Notice";
+import { Life } from "./Life";
 import { Terms } from "./Terms";
 import { useArmed } from "./useArmed";
 import { Who } from "./Who";
@@ -36,6 +37,9 @@ export function Decide({ request, code }: { request: Request; code: string }) {
           <p>
             It is the client <bdi className="font-medium">{request.known_client}</bdi> already, and keeps what that may see.
           </p>
+          <div className="mt-4 max-w-xs">
+            <Life value={terms.expires_in ?? ""} onChange={(v) => setTerms(v ? { expires_in: v } : {})} />
+          </div>
         </Card>
       ) : (
         <Terms request={request} onChange={setTerms} />

@@ -3,20 +3,13 @@ import { useFeatureSets, useSpaces } from "../../api/queries";
 import type { Decision, FeatureSet, Request } from "../../api/types.gen";
 import { Card } from "../../ui/Card";
 import { SelectField, TextField } from "../../ui/Field";
+import { Life } from "./Life";
 import { Sets } from "./Sets";
 
 const modes = [
   { value: "follow", text: "Follow the active Space" },
   { value: "locked", text: "Locked to this Space" },
   { value: "ask", text: "Ask me when the active Space changes" },
-];
-
-const lives = [
-  { value: "", text: "Until I take it back" },
-  { value: "24h", text: "For a day" },
-  { value: "168h", text: "For a week" },
-  { value: "720h", text: "For 30 days" },
-  { value: "2160h", text: "For 90 days" },
 ];
 
 /** Terms are what an application that is new gets. */
@@ -47,13 +40,7 @@ export function Terms({ request, onChange }: { request: Request; onChange: (d: D
     <Card title="What it gets">
       <div className="grid gap-4 sm:grid-cols-2">
         <TextField label="Name" value={name} maxLength={90} onChange={setName} help="What you will know it by." />
-        <SelectField
-          label="How long"
-          value={life}
-          options={lives}
-          onChange={setLife}
-          help="After that it has to ask again; after 180 days in any case."
-        />
+        <Life value={life} onChange={setLife} />
         <SelectField
           label="Space"
           value={space}
