@@ -198,8 +198,14 @@ func (m *MCP) Legacy(method, params string) *Reply {
 // Listen opens the session's GET stream and returns its messages; it ends with the test.
 func (m *MCP) Listen() <-chan json.RawMessage {
 	m.t.Helper()
+	return m.stream(http.MethodGet, "")
+}
+
+// stream makes a request whose answer is an event stream and returns the messages on it; it ends with the test.
+func (m *MCP) stream(method, body string, lines ...string) <-chan json.RawMessage {
+	m.t.Helper()
 	ctx, cancel := context.WithCancel(m.t.Context())
-	resp, err := m.do(ctx, http.MethodGet, nil, nil) //nolint:bodyclose // the goroutine below closes it.
+	resp, err := m.do(ctx, method, strings.NewReader(body), lines) //nolint:bodyclose // the goroutine below closes it.
 	if err != nil {
 		cancel()
 		m.t.Fatal(err)
@@ -207,7 +213,7 @@ func (m *MCP) Listen() <-chan json.RawMessage {
 	if resp.StatusCode != http.StatusOK {
 		cancel()
 		_ = resp.Body.Close()
-		m.t.Fatalf("GET: status %d", resp.StatusCode)
+		m.t.Fatalf("%s: status %d", method, resp.StatusCode)
 	}
 	messages := make(chan json.RawMessage, 1000)
 	ended := make(chan struct{})

@@ -149,6 +149,29 @@ func TestLedger_WritesInBatchesAndWhatIsLeftAtTheEnd(t *testing.T) {
 	})
 }
 
+// A burst of calls costs no decision its row, nor does a write that fails.
+func TestLedger_DecisionsAreNotLost(t *testing.T) {
+	broken := true
+	var written []mcpmux.Activity
+	l := newLedger(func(_ context.Context, batch []mcpmux.Activity) error {
+		if broken {
+			return errors.New("disk")
+		}
+		written = append(written, batch...)
+		return nil
+	}, slog.New(slog.DiscardHandler))
+	for range ledgerRoom + 1 {
+		l.record(mcpmux.Activity{Method: "tools/call"})
+	}
+	l.decided.record(mcpmux.Activity{Method: "auth/consent", Outcome: "ok"})
+	l.flush(t.Context())
+	broken = false
+	l.flush(t.Context())
+	if len(written) == 0 || written[0].Method != "auth/consent" {
+		t.Errorf("%d were written, and the first is no decision", len(written))
+	}
+}
+
 func TestLedger_NeverBlocksACall(t *testing.T) {
 	l := newLedger(nil, slog.New(slog.DiscardHandler))
 	for range ledgerRoom + 5 {

@@ -16,6 +16,9 @@ const (
 	// ledgerRoom is how many records may wait. A burst beyond it loses records rather than slow down calls.
 	ledgerRoom = 1 << 16
 
+	// decisionsRoom is how many decisions may wait: they have room of their own, which no burst of calls takes.
+	decisionsRoom = 1 << 12
+
 	// ledgerBatch is how many records one transaction writes.
 	ledgerBatch = 4096
 )
@@ -25,21 +28,24 @@ type ledger struct {
 	write   func(context.Context, []mcpmux.Activity) error
 	log     *slog.Logger
 	in      chan mcpmux.Activity
+	first   chan mcpmux.Activity // decisions
 	dropped atomic.Int64
 	// decided are the decisions that are recorded here.
 	decided *decisions
 }
 
 func newLedger(write func(context.Context, []mcpmux.Activity) error, log *slog.Logger) *ledger {
-	l := &ledger{write: write, log: log, in: make(chan mcpmux.Activity, ledgerRoom)}
-	l.decided = newDecisions(l.record, time.Now)
+	l := &ledger{write: write, log: log, in: make(chan mcpmux.Activity, ledgerRoom), first: make(chan mcpmux.Activity, decisionsRoom)}
+	l.decided = newDecisions(func(a mcpmux.Activity) { l.put(l.first, a) }, time.Now)
 	return l
 }
 
 // record takes a record without ever blocking.
-func (l *ledger) record(a mcpmux.Activity) {
+func (l *ledger) record(a mcpmux.Activity) { l.put(l.in, a) }
+
+func (l *ledger) put(in chan<- mcpmux.Activity, a mcpmux.Activity) {
 	select {
-	case l.in <- a:
+	case in <- a:
 	default:
 		l.dropped.Add(1)
 	}
@@ -73,6 +79,11 @@ func (l *ledger) flush(ctx context.Context) {
 		}
 		if err := l.write(ctx, batch); err != nil {
 			l.log.Error("activity was not written", "count", len(batch), "err", err)
+			for _, a := range batch {
+				if a.Decision() { // These are tried again.
+					l.put(l.first, a)
+				}
+			}
 			return
 		}
 	}
@@ -80,12 +91,14 @@ func (l *ledger) flush(ctx context.Context) {
 
 func (l *ledger) take() []mcpmux.Activity {
 	var batch []mcpmux.Activity
-	for len(batch) < ledgerBatch {
-		select {
-		case a := <-l.in:
-			batch = append(batch, a)
-		default:
-			return batch
+	for _, in := range []<-chan mcpmux.Activity{l.first, l.in} {
+		for more := true; more && len(batch) < ledgerBatch; {
+			select {
+			case a := <-in:
+				batch = append(batch, a)
+			default:
+				more = false
+			}
 		}
 	}
 	return batch

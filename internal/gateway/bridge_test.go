@@ -224,8 +224,11 @@ func TestLoop_AClientThatRefusesEndsTheCallWithAnError(t *testing.T) {
 
 func TestTicket_IsNoneWhenItsTimeIsOver(t *testing.T) {
 	tickets := newTickets()
-	x := &exchange{id: Identity{Client: "c"}}
+	x := &exchange{id: Identity{Client: "c", Key: "k"}}
 	text := tickets.text(ticket{kind: ticketPark, id: [16]byte{1}, expires: 100}, x)
+	if _, ok := tickets.read(text, &exchange{id: Identity{Client: "c", Key: "another"}}, time.Unix(100, 0)); ok {
+		t.Error("good with another key: what waits ends with the first")
+	}
 	if _, ok := tickets.read(text, x, time.Unix(100, 0)); !ok {
 		t.Error("refused in time")
 	}

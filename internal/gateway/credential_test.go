@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
@@ -114,5 +116,34 @@ func TestCredential_WhatIsOpenedWhileItEndsDoesNotStay(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// What it costs a call without a session to end with its credential.
+func BenchmarkCredential(b *testing.B) {
+	for _, kept := range []bool{false, true} {
+		b.Run(fmt.Sprintf("kept=%t", kept), func(b *testing.B) {
+			id := Identity{Client: "c", Key: "k"}
+			snap := &snapshot{
+				quotas: map[mcpmux.ClientID]*quota{"c": new(quota)}, keys: map[mcpmux.KeyID]struct{}{"k": {}},
+				views: map[mcpmux.ClientID]*catalog.View{"c": emptyView},
+			}
+			g := &Gateway{}
+			g.current.Store(snap)
+			b.ReportAllocs()
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					x := &exchange{g: g, snap: snap, id: id, modern: true, reply: &reply{client: b.Context()}}
+					if kept {
+						x.quota = snap.quotas["c"]
+					}
+					_, cancel, err := x.callContext()
+					if err != nil {
+						b.Error(err)
+					}
+					x.endCall(cancel)
+				}
+			})
+		})
 	}
 }

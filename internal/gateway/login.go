@@ -109,7 +109,12 @@ func (x *exchange) awaitLogin(route *catalog.Route, k ticket, answers map[string
 		x.fail(&rpcError{code: wire.CodeInternal, message: "the user did not agree to log in to the server " + route.Server.Alias})
 		return
 	}
-	if !x.loginEnded(route.Server.ID) {
+	ended := x.loginEnded(route.Server.ID)
+	if !x.g.current.Load().admits(x.id) {
+		x.fail(errCredentialEnded)
+		return
+	}
+	if !ended {
 		x.result(protocol.InputRequired(nil, x.g.tickets.text(k, x)))
 		return
 	}
@@ -122,7 +127,12 @@ func (x *exchange) awaitLogin(route *catalog.Route, k ticket, answers map[string
 
 // loginEnded waits for the end of a login, and says whether it has come.
 func (x *exchange) loginEnded(server mcpmux.ServerID) bool {
-	ctx, cancel := context.WithTimeout(x.reply.client, loginPatience)
+	call, end, err := x.callContext()
+	if err != nil {
+		return false
+	}
+	defer x.endCall(end)
+	ctx, cancel := context.WithTimeout(call, loginPatience)
 	defer cancel()
 	open := time.AfterFunc(x.reply.quiet(), x.reply.open)
 	defer open.Stop()

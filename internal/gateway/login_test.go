@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
@@ -227,6 +228,22 @@ func TestLogin_AWaitingTryIsGivenUpWhenTheDaemonStopsAndCanBeMadeAgain(t *testin
 	r.login()
 	if a := r.ask("c", "be_echo", `{"text":"hi"}`, canOpenURL, `,"requestState":"`+again.Result.RequestState+`"`); !strings.Contains(a.body, "hi") {
 		t.Errorf("%s", a.body)
+	}
+}
+
+func TestLogin_WhoWaitsForItIsSentAwayWhenItsKeyEnds(t *testing.T) {
+	r := newLoginRig(t, "2026-07-28", onlyModern)
+	in := r.ask("c", "be_echo", `{"text":"hi"}`, canOpenURL, "").inputs(t)
+	r.gw.cfg.LoginEnded = func(ctx context.Context, _ mcpmux.ServerID) {
+		r.gw.Apply(r.without("key-c"))
+		<-ctx.Done() // nobody logs in
+	}
+	begun := time.Now()
+	if a := r.ask("c", "be_echo", `{"text":"hi"}`, canOpenURL, in.answers(agreed)); !strings.Contains(a.body, errCredentialEnded.message) {
+		t.Errorf("%s", a.body)
+	}
+	if after := time.Since(begun); after > loginPatience/2 {
+		t.Errorf("it waited for %s", after)
 	}
 }
 

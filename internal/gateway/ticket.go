@@ -53,7 +53,7 @@ func (t *tickets) text(k ticket, x *exchange) string {
 }
 
 // read is the ticket in a state that came back with x. One that was given for another request, to another
-// client, by another daemon or too long ago is none.
+// client or by another credential, by another daemon or too long ago is none.
 func (t *tickets) read(state string, x *exchange, now time.Time) (ticket, bool) {
 	b, err := base64.RawURLEncoding.DecodeString(state)
 	if err != nil || len(b) != ticketSize+macSize || !hmac.Equal(b[ticketSize:], t.mac(b[:ticketSize], x)) {
@@ -67,7 +67,7 @@ func (t *tickets) read(state string, x *exchange, now time.Time) (ticket, bool) 
 // mac binds what the ticket says to what the request is about.
 func (t *tickets) mac(b []byte, x *exchange) []byte {
 	h := hmac.New(sha256.New, t.key[:])
-	for _, part := range [][]byte{b, []byte(x.id.Client), []byte(x.alias), []byte(x.msg.Method), []byte(x.targetName()), canonical(x.arguments())} {
+	for _, part := range [][]byte{b, []byte(x.id.Client), []byte(x.id.Key), []byte(x.alias), []byte(x.msg.Method), []byte(x.targetName()), canonical(x.arguments())} {
 		var size [8]byte
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
 		_, _ = h.Write(size[:]) // a hash never fails
