@@ -10,6 +10,7 @@ export default defineConfig({
     emptyOutDir: true,
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0, // nothing inline: the page's policy refuses it
+    license: { fileName: "licenses.md" }, // of what is in the output; their texts have to go with it
     rolldownOptions: {
       output: {
         entryFileNames: "assets/app.js",

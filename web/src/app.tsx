@@ -1,7 +1,7 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { isLoggedOut } from "./api/client";
+import { ApiError } from "./api/client";
 import { follow } from "./api/events";
 import { useLoggedIn } from "./api/session";
 import { ProblemContext } from "./problem";
@@ -9,7 +9,10 @@ import { router } from "./routes";
 
 export function App({ problem }: { problem: string }) {
   const [queries] = useState(
-    () => new QueryClient({ defaultOptions: { queries: { staleTime: 30_000, retry: (n, err) => n < 2 && !isLoggedOut(err) } } }),
+    () =>
+      new QueryClient({
+        defaultOptions: { queries: { staleTime: 30_000, retry: (n, err) => n < 2 && !(err instanceof ApiError && err.status < 500) } },
+      }),
   );
   const loggedIn = useLoggedIn();
   useEffect(() => {

@@ -34,7 +34,8 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
   if (answer.ok) return answer;
   const body = (await answer.json().catch(() => null)) as ErrorBody | null;
   const err = new ApiError(answer.status, body?.error?.code ?? "", body?.error?.message ?? (answer.statusText || `HTTP ${answer.status}`));
-  if (loggedOut(err) && secret === getSecret()) forget();
+  // What /session refuses is a ticket or a code, not the login that there is.
+  if (loggedOut(err) && path.startsWith("/api/") && secret === getSecret()) forget();
   throw err;
 }
 

@@ -30,6 +30,10 @@ const concerns: Record<string, string[]> = {
   elicitation: ["elicitations"],
 };
 
+// A browser makes six connections to one address, for all its tabs together: a tab that nobody has looked at for this
+// long, in milliseconds, gives its own back.
+const unseen = 60_000;
+
 /**
  * follow reads what happens until signal, and comes back after each end of the stream, ever more slowly. An event says
  * what changed; the pages read it anew. The stream is fetched, since an EventSource cannot send the login's header.
@@ -37,11 +41,15 @@ const concerns: Record<string, string[]> = {
 export async function follow(queries: QueryClient, signal: AbortSignal): Promise<void> {
   const last = { id: "" };
   for (let pause = 500; !signal.aborted; pause = Math.min(pause * 2, 10_000)) {
+    await seen(signal);
     const begun = Date.now();
+    const look = whileSeen(signal);
     try {
-      await read(queries, last, signal);
+      await read(queries, last, look.signal);
     } catch (err) {
       if (signal.aborted || isLoggedOut(err)) break;
+    } finally {
+      look.end();
     }
     setLive(false);
     if (Date.now() - begun > 20_000) pause = 500;
@@ -84,6 +92,40 @@ function batch(queries: QueryClient): (event: string) => void {
       else for (const name of names) void queries.invalidateQueries({ queryKey: [name] });
       names.clear();
     }, 100);
+  };
+}
+
+/** seen waits until the page is looked at. */
+function seen(signal: AbortSignal): Promise<void> {
+  return new Promise((wake) => {
+    const look = () => {
+      if (document.hidden && !signal.aborted) return;
+      document.removeEventListener("visibilitychange", look);
+      signal.removeEventListener("abort", look);
+      wake();
+    };
+    document.addEventListener("visibilitychange", look);
+    signal.addEventListener("abort", look);
+    look();
+  });
+}
+
+/** whileSeen is a signal that ends with another, and once nobody has looked at the page for long. */
+function whileSeen(outer: AbortSignal): { signal: AbortSignal; end: () => void } {
+  const left = new AbortController();
+  let timer = 0;
+  const look = () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = window.setTimeout(() => left.abort(), unseen);
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+  return {
+    signal: AbortSignal.any([outer, left.signal]),
+    end: () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", look);
+    },
   };
 }
 

@@ -9,7 +9,17 @@ export const useServers = () => useQuery({ queryKey: ["servers"], queryFn: () =>
 export const useClients = () => useQuery({ queryKey: ["clients"], queryFn: () => get<Client[]>(["clients"]) });
 export const useElicitations = () => useQuery({ queryKey: ["elicitations"], queryFn: () => get<Elicitation[]>(["elicitations"]) });
 export const useSessions = () => useQuery({ queryKey: ["sessions"], queryFn: () => get<DashboardSession[]>(["sessions"]) });
-export const useRequests = () => useQuery({ queryKey: ["requests"], queryFn: () => get<Request[]>(["requests"]) });
+
+/** useRequests are those that wait. No event comes when one has waited for too long, so they are read anew then. */
+export const useRequests = () =>
+  useQuery({
+    queryKey: ["requests"],
+    queryFn: () => get<Request[]>(["requests"]),
+    refetchInterval: (q) => {
+      const ends = (q.state.data ?? []).map((r) => new Date(r.expires_at).getTime());
+      return ends.length > 0 && Math.max(Math.min(...ends) - Date.now(), 0) + 1000;
+    },
+  });
 
 export const useRequest = (id: string, enabled: boolean) =>
   useQuery({ queryKey: ["requests", id], queryFn: () => get<Request>(["requests", id]), enabled });

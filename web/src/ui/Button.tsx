@@ -10,7 +10,7 @@ export function Button({ look = "plain", className = "", ...rest }: ComponentPro
   return (
     <button
       type="button"
-      className={`inline-flex min-h-9 items-center justify-center gap-2 rounded-lg border px-3 py-1.5 text-sm font-medium disabled:opacity-50 ${looks[look]} ${className}`}
+      className={`inline-flex min-h-9 items-center justify-center gap-2 rounded-lg border px-3 whitespace-nowrap py-1.5 text-sm font-medium disabled:opacity-50 ${looks[look]} ${className}`}
       {...rest}
     />
   );

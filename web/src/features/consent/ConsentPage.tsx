@@ -5,6 +5,8 @@ import { useLoggedIn } from "../../api/session";
 import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Notice } from "../../ui/Notice";
+import { PageTitle } from "../../ui/PageTitle";
+import { useTitle } from "../../ui/useTitle";
 import { LoginCard } from "../login/LoginPage";
 import { Decide } from "./Decide";
 
@@ -12,6 +14,7 @@ import { Decide } from "./Decide";
 export function ConsentPage({ id }: { id: string }) {
   const progress = useProgress(id);
   const loggedIn = useLoggedIn();
+  useTitle("An application asks to be let in");
   useEffect(() => goOn(progress.redirect_to), [progress.redirect_to]);
   switch (progress.state) {
     case "loading":
@@ -43,7 +46,7 @@ function Waiting({ id, code }: { id: string; code: string }) {
 function NotLoggedIn({ code }: { code: string }) {
   return (
     <>
-      <h1 className="text-2xl font-semibold">An application asks to be let in</h1>
+      <PageTitle>An application asks to be let in</PageTitle>
       <LoginCard />
       <Card title="Or decide in a terminal">
         <p>
@@ -58,7 +61,7 @@ function NotLoggedIn({ code }: { code: string }) {
 function Gone() {
   return (
     <>
-      <h1 className="text-2xl font-semibold">There is nothing to decide here</h1>
+      <PageTitle focus>There is nothing to decide here</PageTitle>
       <p>
         The request was begun in another browser, or it has ended: one waits for ten minutes. Let the application begin anew, and decide on
         the page that it opens.
@@ -77,7 +80,7 @@ function Done({ id, progress }: { id: string; progress: Progress }) {
   };
   return (
     <>
-      <h1 className="text-2xl font-semibold">{progress.state === "approved" ? "It is let in" : "It is not let in"}</h1>
+      <PageTitle focus>{progress.state === "approved" ? "It is let in" : "It is not let in"}</PageTitle>
       <p>
         You can close this page. {progress.redirect_to && !reached && "If the application does not go on, tell it again."}
         {reached && "The application has the answer already. If it does not go on, let it begin anew."}

@@ -5,6 +5,7 @@ import type { Decision, Request } from "../../api/types.gen";
 import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Notice } from "../../ui/Notice";
+import { PageTitle } from "../../ui/PageTitle";
 import { Life } from "./Life";
 import { Terms } from "./Terms";
 import { useArmed } from "./useArmed";
@@ -13,9 +14,9 @@ import { Who } from "./Who";
 /** Decide is a request with everything that the user should know of it, and what they may say. */
 export function Decide({ request, code }: { request: Request; code: string }) {
   const known = request.known_client !== undefined;
-  const [terms, setTerms] = useState<Decision>({});
+  const [terms, setTerms] = useState<Decision | undefined>(known ? {} : undefined); // undefined: not all of it is shown yet
   const armed = useArmed();
-  const approve = useAct(() => approveRequest(request.id, terms));
+  const approve = useAct(() => approveRequest(request.id, terms ?? {}));
   const deny = useAct(() => denyRequest(request.id));
   useAgain(request, approve.mutate);
   const busy = approve.isPending || deny.isPending;
@@ -23,9 +24,9 @@ export function Decide({ request, code }: { request: Request; code: string }) {
   if (request.agreed && !problem) return <p className="text-muted">{request.client_name} is let in, as you agreed to before …</p>;
   return (
     <form className="flex flex-col gap-6" onSubmit={(e) => e.preventDefault() /* Enter in a field decides nothing */} aria-labelledby="who">
-      <h1 id="who" className="text-2xl font-semibold break-words">
+      <PageTitle id="who">
         Let <bdi>{request.client_name}</bdi> in?
-      </h1>
+      </PageTitle>
       {request.wider && (
         <Notice tone="warn">
           You know it as <bdi>{request.known_client}</bdi> already. What it asks for now needs your word again.
@@ -38,7 +39,7 @@ export function Decide({ request, code }: { request: Request; code: string }) {
             It is the client <bdi className="font-medium">{request.known_client}</bdi> already, and keeps what that may see.
           </p>
           <div className="mt-4 max-w-xs">
-            <Life value={terms.expires_in ?? ""} onChange={(v) => setTerms(v ? { expires_in: v } : {})} />
+            <Life value={terms?.expires_in ?? ""} onChange={(v) => setTerms(v ? { expires_in: v } : {})} />
           </div>
         </Card>
       ) : (
@@ -46,7 +47,7 @@ export function Decide({ request, code }: { request: Request; code: string }) {
       )}
       {problem && <Notice tone="bad">{problem.message}</Notice>}
       <div className="flex flex-wrap gap-3">
-        <Button look="primary" disabled={!armed || busy} onClick={() => approve.mutate()}>
+        <Button look="primary" disabled={!armed || busy || !terms} onClick={() => approve.mutate()}>
           Let it in
         </Button>
         <Button look="danger" disabled={busy} onClick={() => deny.mutate()}>

@@ -7,11 +7,24 @@ import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { TextField } from "../../ui/Field";
 import { Notice } from "../../ui/Notice";
+import { useTitle } from "../../ui/useTitle";
 
-/** OpenRequests tells on every page who waits to be let in. */
+/** OpenRequests tells on every page who waits to be let in, and in its title how many. */
 export function OpenRequests() {
   const requests = useRequests().data?.filter((r) => new Date(r.expires_at).getTime() > Date.now()) ?? [];
-  if (requests.length === 0) return null;
+  const n = requests.length;
+  useTitle(n > 0 ? `${n} waiting` : "");
+  return (
+    <>
+      <p role="status" className="sr-only">
+        {n > 0 && `${n === 1 ? "An application waits" : `${n} applications wait`} to be let in`}
+      </p>
+      {n > 0 && <Waiting requests={requests} />}
+    </>
+  );
+}
+
+function Waiting({ requests }: { requests: Request[] }) {
   return (
     <Card title="Waiting to be let in">
       <ul className="flex flex-col gap-4">
@@ -47,6 +60,10 @@ function Elsewhere({ request }: { request: Request }) {
       <p>
         <bdi className="font-medium">{request.client_name}</bdi> asks to be let in, in another browser. What it may see can be chosen there;
         with the code that its page shows it can be let in from here, to everything in the active Space.
+      </p>
+      <p className="text-sm text-muted">
+        Since {new Date(request.created_at).toLocaleTimeString()}; the answer goes to{" "}
+        <span className="break-all">{request.redirect_host}</span>
       </p>
       {problem && <Notice tone="bad">{problem.message}</Notice>}
       <div className="flex flex-wrap items-end gap-3">

@@ -2,7 +2,7 @@ import type { FeatureSet } from "../../api/types.gen";
 
 interface Props {
   space: string;
-  sets: FeatureSet[];
+  sets: FeatureSet[] | undefined; // not known yet
   everything: boolean;
   onEverything: (v: boolean) => void;
   left: ReadonlySet<string>;
@@ -29,8 +29,9 @@ export function Sets({ space, sets, everything, onEverything, left, onLeft }: Pr
       </label>
       {!everything && (
         <div className="mt-2 ml-6 flex flex-col gap-2">
-          {sets.length === 0 && <p className="text-sm text-muted">There is nothing in {space} yet, so it sees nothing.</p>}
-          {sets.map((s) => (
+          {!sets && <p className="text-sm text-muted">Looking up what there is …</p>}
+          {sets?.length === 0 && <p className="text-sm text-muted">There is nothing in {space} yet, so it sees nothing.</p>}
+          {sets?.map((s) => (
             <label key={s.id} className="flex items-center gap-2 text-sm">
               <input type="checkbox" checked={!left.has(s.name)} onChange={() => toggle(s.name)} />
               {s.kind === "server_all" ? `Everything of ${s.server ?? s.name}` : s.name}
