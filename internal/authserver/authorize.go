@@ -20,6 +20,11 @@ import (
 // serveAuthorize is the authorization endpoint (OAuth 2.1 draft §4.1.1). Until it is certain where the application
 // may be answered, what is wrong is a page for the user and nothing is sent anywhere.
 func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet { // HEAD, by which programs look at an address before a person does
+		w.Header().Set("Allow", http.MethodGet)
+		refuse(w, http.StatusMethodNotAllowed, "The address is for browsers to open.")
+		return
+	}
 	if name, other := s.cfg.OtherUser(r); other {
 		s.audit("auth/authorize", "denied", "user "+name+" of this machine", "", "")
 		page.Write(w, http.StatusForbidden, "This is somebody else's McpMux", "It belongs to another user of this machine. Use your own.")

@@ -176,6 +176,14 @@ func TestC10_NothingSeenBeforeTheApprovalIsWorthAnything(t *testing.T) {
 	}
 }
 
+func TestAuthorize_HeadBeginsNothing(t *testing.T) {
+	w := newWorld(t)
+	a := w.send(httptest.NewRequestWithContext(t.Context(), http.MethodHead, origin+authorizePath+"?"+wish(w.client("Cursor"), nil).Encode(), nil))
+	if a.status != http.StatusMethodNotAllowed || len(w.server.Requests()) != 0 || a.header.Get("Set-Cookie") != "" {
+		t.Errorf("%d %v", a.status, a.header)
+	}
+}
+
 func TestC12AndC13_ARequestIsDecidedOnce(t *testing.T) {
 	w := newWorld(t)
 	client := w.client("Cursor")
