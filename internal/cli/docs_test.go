@@ -55,6 +55,12 @@ machine's, with ` + "`--remote`" + `) shows a code: ` + "`login CODE`" + ` logs 
 logged in for 12 hours without use and 7 days at most, and until the daemon ends; ` + "`dashboard --sessions`" + ` lists them, ` + "`dashboard --logout`" + `
 ends all of them at once.
 
+` + "`audit --security`" + ` shows decisions alone: ` + "`auth/…`" + ` who was let in or refused (register, authorize, consent, token, refresh, reuse, revoke, login,
+logout, pair; ` + "`auth/refused`" + ` is a credential that is no good, or one of a client that is not approved), ` + "`guard/refused`" + ` who came from where
+nobody may, and ` + "`admin/…`" + ` each request of the dashboard or the command line that changed something or was to. Refusals that are alike within
+10 seconds are one entry and a count. ` + "`client key rotate --grace 24h`" + ` lets the old key work on for a day; without it the old one ends at
+once. A key that ended is listed for 30 days. What a key opened (sessions, streams, calls) ends with that key and no other of its client.
+
 A server's question to a client that cannot be asked is refused, unless the setting ` + "`gateway.dashboard_elicitation`" + ` is
 true and somebody has the dashboard open: then it waits for ` + "`elicitation answer`" + `, or for an answer at the dashboard.
 
