@@ -21,8 +21,10 @@ export const useLive = () =>
     () => live,
   );
 
-// What each event makes out of date; what is not named makes everything so.
+// What each event makes out of date, by the first word of the keys in queries.ts; an event that is not named makes
+// everything so, but what only grows and has events of its own.
 const concerns: Record<string, string[]> = {
+  activity: ["activity"],
   server: ["servers", "status"],
   gateway: ["status"],
   question: ["status"],
@@ -88,7 +90,7 @@ function batch(queries: QueryClient): (event: string) => void {
     if (timer) return;
     timer = window.setTimeout(() => {
       timer = 0;
-      if (names.has("*")) void queries.invalidateQueries();
+      if (names.has("*")) void queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== "activity" });
       else for (const name of names) void queries.invalidateQueries({ queryKey: [name] });
       names.clear();
     }, 100);
