@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -11,9 +12,7 @@ func (t *browserTab) role(v any, op, role, name string, more ...map[string]any) 
 	t.b.t.Helper()
 	m := map[string]any{"page": t.name, "op": op, "role": role, "name": name}
 	for _, add := range more {
-		for k, x := range add {
-			m[k] = x
-		}
+		maps.Copy(m, add)
 	}
 	return t.b.do(v, "role", m)
 }
@@ -74,7 +73,7 @@ func (t *browserTab) focus(role, name string) {
 	}
 }
 
-// press presses keys one after the other: Tab, Enter, Control+k, ArrowDown …
+// press presses keys one after the other: Tab, Enter, Control+k, ArrowDown ….
 func (t *browserTab) press(keys ...string) {
 	t.b.t.Helper()
 	for _, key := range keys {

@@ -25,20 +25,20 @@ type Status struct {
 	ActiveSpace       string `json:"active_space"`
 	GatewayAddr       string `json:"gateway_addr"`
 	// GatewayURL is the MCP endpoint.
-	GatewayURL    string     `json:"mcp_url"`
-	DashboardAddr string     `json:"dashboard_addr"`
-	DashboardURL  string     `json:"dashboard_url"`
-	Version       string     `json:"version"`
-	PID           int        `json:"pid"`
-	StartedAt     time.Time  `json:"started_at"`
-	Secrets       Secrets    `json:"secrets"`
+	GatewayURL    string    `json:"mcp_url"`
+	DashboardAddr string    `json:"dashboard_addr"`
+	DashboardURL  string    `json:"dashboard_url"`
+	Version       string    `json:"version"`
+	PID           int       `json:"pid"`
+	StartedAt     time.Time `json:"started_at"`
+	Secrets       Secrets   `json:"secrets"`
 	// Warnings are the texts of what needs attention.
-	Warnings  []string    `json:"warnings"`
-	Attention []Attention `json:"attention"`
-	Questions     []Question `json:"questions"`
-	Ready         bool       `json:"ready"`
-	ReadyReason   string     `json:"ready_reason,omitempty"`
-	Sessions      int        `json:"sessions"`
+	Warnings    []string    `json:"warnings"`
+	Attention   []Attention `json:"attention"`
+	Questions   []Question  `json:"questions"`
+	Ready       bool        `json:"ready"`
+	ReadyReason string      `json:"ready_reason,omitempty"`
+	Sessions    int         `json:"sessions"`
 	// Statements is the number of SQL statements since the start, those of this answer included.
 	Statements int64 `json:"statements"`
 	// Revision is that of the last Change.
