@@ -8,9 +8,9 @@ import (
 
 // What a person does in a tab, by what they see, or hear of it: roles and names.
 
-func (t *browserTab) role(v any, op, role, name string, more ...map[string]any) error {
+func (t *browserTab) role(v any, act, role, name string, more ...map[string]any) error {
 	t.b.t.Helper()
-	m := map[string]any{"page": t.name, "op": op, "role": role, "name": name}
+	m := map[string]any{"page": t.name, "act": act, "role": role, "name": name}
 	for _, add := range more {
 		maps.Copy(m, add)
 	}

@@ -73,16 +73,16 @@ const ops = {
   async fill({ page, label, text }) { await at(page).page.getByLabel(label).fill(text); },
   async choose({ page, label, text }) { await at(page).page.getByLabel(label).selectOption({ label: text }); },
   // What is told apart by its role and name, as those know it who do not see the page. exact is a whole name.
-  async role({ page, role, name, op, exact }) {
+  async role({ page, role, name, act, exact }) {
     const l = at(page).page.getByRole(role, { name, exact: exact ?? false }).first();
-    if (op === "click") return l.click();
-    if (op === "wait") return l.waitFor();
-    if (op === "gone") return l.waitFor({ state: "hidden" });
-    if (op === "enabled") return at(page).page.waitForFunction((e) => !e.disabled && e.ariaDisabled !== "true", await l.elementHandle()).then(() => {});
-    if (op === "text") return l.innerText();
-    if (op === "count") return at(page).page.getByRole(role, { name, exact: exact ?? false }).count();
-    if (op === "checked") return l.isChecked();
-    throw new Error(`what is ${op}?`);
+    if (act === "click") return l.click();
+    if (act === "wait") return l.waitFor();
+    if (act === "gone") return l.waitFor({ state: "hidden" });
+    if (act === "enabled") return at(page).page.waitForFunction((e) => !e.disabled && e.ariaDisabled !== "true", await l.elementHandle()).then(() => {});
+    if (act === "text") return l.innerText();
+    if (act === "count") return at(page).page.getByRole(role, { name, exact: exact ?? false }).count();
+    if (act === "checked") return l.isChecked();
+    throw new Error(`what is ${act}?`);
   },
   // focused presses Tab (or what key is) until what has this role and name has the focus; the keyboard alone gets there.
   async focused({ page, role, name, key }) {
