@@ -99,7 +99,7 @@ const ops = {
   async type({ page, text }) { await at(page).page.keyboard.insertText(text); },
   async gone({ page, text }) { await at(page).page.getByText(text, { exact: false }).first().waitFor({ state: "hidden" }); },
   // until waits for an expression to be true in the page.
-  async until({ page, expression, arg }) { await at(page).page.waitForFunction(expression, arg); },
+  async until({ page, expression, arg }) { await at(page).page.waitForFunction(new Function("arg", `return (${expression})(arg)`), arg); },
   async size({ page, width, height }) { await at(page).page.setViewportSize({ width, height }); },
   async scheme({ page, scheme }) { await at(page).page.emulateMedia({ colorScheme: scheme }); },
   async shot({ page, path }) { await at(page).page.screenshot({ path, fullPage: true, animations: "disabled" }); },

@@ -1,1 +1,1 @@
-import{S as e,x as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i({name:n}){return e(`FeatureSet`),(0,r.jsx)(t,{children:n})}export{i as FeatureSetPage};
+import{b as e,y as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i({name:n}){return e(`FeatureSet`),(0,r.jsx)(t,{children:n})}export{i as FeatureSetPage};

@@ -1,1 +1,1 @@
-import{S as e,x as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i(){return e(`Settings`),(0,r.jsx)(t,{children:`Settings`})}export{i as SettingsPage};
+import{b as e,y as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i(){return e(`Settings`),(0,r.jsx)(t,{children:`Settings`})}export{i as SettingsPage};

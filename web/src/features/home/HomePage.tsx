@@ -1,6 +1,5 @@
 import { useTitle } from "../../ui/useTitle";
 import { AttentionCard } from "./AttentionCard";
-import { BrowsersCard } from "./BrowsersCard";
 import { ClientsCard } from "./ClientsCard";
 import { GatewayCard } from "./GatewayCard";
 import { ServersCard } from "./ServersCard";
@@ -15,11 +14,10 @@ export function HomePage() {
       <GatewayCard />
       <Start />
       <AttentionCard />
-      <div className="grid items-start gap-6 lg:grid-cols-2">
+      <div className="grid items-start gap-6 *:min-w-0 lg:grid-cols-2">
         <ServersCard />
         <ClientsCard />
       </div>
-      <BrowsersCard />
     </>
   );
 }
