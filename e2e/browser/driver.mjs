@@ -67,7 +67,7 @@ const ops = {
   },
   url({ page }) { return at(page).page.url(); },
   text({ page }) { return at(page).page.locator("body").innerText(); },
-  async has({ page, text }) { await at(page).page.getByText(text, { exact: false }).first().waitFor(); },
+  async has({ page, text }) { await at(page).page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor(); },
   async click({ page, button }) { await at(page).page.getByRole("button", { name: button }).first().click(); },
   async check({ page, label, on }) { await at(page).page.getByLabel(label).setChecked(on); },
   async fill({ page, label, text }) { await at(page).page.getByLabel(label).fill(text); },
@@ -87,7 +87,7 @@ const ops = {
   // focused presses Tab (or what key is) until what has this role and name has the focus; the keyboard alone gets there.
   async focused({ page, role, name, key }) {
     const { page: p } = at(page);
-    const l = p.getByRole(role, { name }).first();
+    const l = role === "summary" ? p.locator("summary", { hasText: name }).first() : p.getByRole(role, { name }).first(); // a summary has no role
     await l.waitFor();
     for (let i = 0; i < 200; i++) {
       if (await l.evaluate((e) => e === document.activeElement)) return;
@@ -97,7 +97,7 @@ const ops = {
   },
   async press({ page, key }) { await at(page).page.keyboard.press(key); },
   async type({ page, text }) { await at(page).page.keyboard.insertText(text); },
-  async gone({ page, text }) { await at(page).page.getByText(text, { exact: false }).first().waitFor({ state: "hidden" }); },
+  async gone({ page, text }) { await at(page).page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor({ state: "hidden" }); },
   // until waits for an expression to be true in the page.
   async until({ page, expression, arg }) { await at(page).page.waitForFunction(new Function("arg", `return (${expression})(arg)`), arg); },
   async size({ page, width, height }) { await at(page).page.setViewportSize({ width, height }); },

@@ -1,1 +1,1 @@
-import{b as e,y as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i(){return e(`Activity`),(0,r.jsx)(t,{children:`Activity`})}export{i as ActivityPage};
+import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i(){return t(`Activity`),(0,r.jsx)(e,{children:`Activity`})}export{i as ActivityPage};

@@ -1,1 +1,1 @@
-import{b as e,y as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i(){return e(`Clients`),(0,r.jsx)(t,{children:`Clients`})}export{i as ClientsPage};
+import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i(){return t(`Clients`),(0,r.jsx)(e,{children:`Clients`})}export{i as ClientsPage};

@@ -1,1 +1,1 @@
-import{b as e,y as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i(){return e(`FeatureSets`),(0,r.jsx)(t,{children:`FeatureSets`})}export{i as FeatureSetsPage};
+import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i(){return t(`FeatureSets`),(0,r.jsx)(e,{children:`FeatureSets`})}export{i as FeatureSetsPage};

@@ -1,1 +1,1 @@
-import{b as e,y as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i(){return e(`Add a server`),(0,r.jsx)(t,{children:`Add a server`})}export{i as NewServerPage};
+import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i(){return t(`Add a server`),(0,r.jsx)(e,{children:`Add a server`})}export{i as NewServerPage};

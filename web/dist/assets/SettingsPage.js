@@ -1,1 +1,1 @@
-import{b as e,y as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i(){return e(`Settings`),(0,r.jsx)(t,{children:`Settings`})}export{i as SettingsPage};
+import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i(){return t(`Settings`),(0,r.jsx)(e,{children:`Settings`})}export{i as SettingsPage};

@@ -1,1 +1,1 @@
-import{b as e,y as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i(){return e(`Spaces`),(0,r.jsx)(t,{children:`Spaces`})}export{i as SpacesPage};
+import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i(){return t(`Spaces`),(0,r.jsx)(e,{children:`Spaces`})}export{i as SpacesPage};

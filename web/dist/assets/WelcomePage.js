@@ -1,1 +1,1 @@
-import{b as e,y as t}from"./shared.js";import{K as n}from"./vendor.js";var r=n();function i(){return e(`First steps`),(0,r.jsx)(t,{children:`First steps`})}export{i as WelcomePage};
+import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i(){return t(`First steps`),(0,r.jsx)(e,{children:`First steps`})}export{i as WelcomePage};
