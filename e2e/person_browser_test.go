@@ -102,6 +102,16 @@ func (t *browserTab) hit(role, name string) {
 	t.press("Enter")
 }
 
+// tab goes by the keyboard from the first of some tabs to the last, one after the other.
+func (t *browserTab) tab(names ...string) {
+	t.b.t.Helper()
+	t.focus("tab", names[0])
+	for _, name := range names[1:] {
+		t.press("ArrowRight")
+		t.until(`(name) => document.activeElement.role === "tab" && document.activeElement.innerText.startsWith(name)`, name)
+	}
+}
+
 // until waits for an expression of JavaScript to be true.
 func (t *browserTab) until(expression string, arg any) {
 	t.b.t.Helper()
