@@ -33,7 +33,7 @@ type Gateway interface {
 	Addr() string
 	// Call makes a request as a Client, "" being one that has everything in the active Space, and answers
 	// the JSON-RPC response.
-	Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error)
+	Call(ctx context.Context, client mcpmux.ClientID, alias, method string, params []byte) ([]byte, error)
 }
 
 // Logins logs in to Servers. Its errors are for people.

@@ -87,7 +87,7 @@ func table() []route {
 		get("/elicitations", "The questions of servers that wait for an answer.", (*Admin).listElicitations),
 		send(create, "/elicitations/{id}", "Answer a question of a server.", (*Admin).answerElicitation),
 
-		send(create, "/call", "Call a tool; the answer is its result as the server sent it.", (*Admin).call),
+		send(create, "/call", "Call a tool, get a prompt or read a resource; the answer is the result as the server sent it.", (*Admin).call),
 		get("/tools", "The tools that a client sees.", (*Admin).listTools, asClient),
 		get("/settings", "The settings.", (*Admin).listSettings),
 		get("/settings/{key}", "One setting.", (*Admin).showSetting),

@@ -275,9 +275,9 @@ func (c *Client) AnswerElicitation(ctx context.Context, id string, answer api.El
 }
 
 // Call calls a tool by its qualified name as a Client, or for "" with everything of the active Space, and
-// returns its result as the server sent it.
-func (c *Client) Call(ctx context.Context, client, name string, arguments json.RawMessage) (json.RawMessage, error) {
-	return post[json.RawMessage](ctx, c, "", api.Call{Client: client, Name: name, Arguments: arguments}, "call")
+// Call uses a tool, a prompt or a resource, and returns the result as the Server sent it.
+func (c *Client) Call(ctx context.Context, call api.Call) (json.RawMessage, error) {
+	return post[json.RawMessage](ctx, c, "", call, "call")
 }
 
 // Tools lists the tools that a Client sees, or for "" those of the active Space.

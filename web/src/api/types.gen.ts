@@ -60,7 +60,10 @@ export interface Authorization {
 export interface Call {
   arguments?: unknown;
   client?: string;
+  kind?: "tool" | "prompt" | "resource" | "template";
   name: string;
+  server?: string;
+  space?: string;
 }
 
 export interface Check {
