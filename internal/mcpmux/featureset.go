@@ -61,6 +61,14 @@ type Member struct {
 	Set FeatureSetID `json:"set_id,omitempty"`
 }
 
+// TakesMembers is the error of writing members to a set whose content is computed.
+func (s *FeatureSet) TakesMembers() error {
+	if s.Kind != SetCustom && s.Kind != SetDefault {
+		return Errorf(CodeConflict, "%q is a built-in FeatureSet whose content follows from the Servers; it takes no members", s.Name)
+	}
+	return nil
+}
+
 // RefuseCycle is the error of FeatureSet set having the members add, where it would be part of a cycle then.
 func RefuseCycle(sets []FeatureSet, set FeatureSetID, add []Member) error {
 	if way := FindCycle(sets, set, add); way != nil {

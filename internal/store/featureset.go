@@ -269,8 +269,8 @@ func membersFor(ctx context.Context, t *tx, id mcpmux.FeatureSetID, members []mc
 	if err != nil {
 		return set, nil, err
 	}
-	if set.Kind != mcpmux.SetCustom && set.Kind != mcpmux.SetDefault {
-		return set, nil, mcpmux.Errorf(mcpmux.CodeConflict, "%q is a built-in FeatureSet whose content follows from the Servers; it takes no members", set.Name)
+	if err := set.TakesMembers(); err != nil {
+		return set, nil, err
 	}
 	out := make([]mcpmux.Member, len(members))
 	for i, m := range members {
