@@ -60,6 +60,25 @@ func Preview(st *mcpmux.State, space mcpmux.SpaceID, id mcpmux.FeatureSetID, mem
 	return out, nil
 }
 
+// Counts says how many Features of each kind every set of a Space selects, in the order of mcpmux.FeatureKinds. A set
+// that leads into a cycle selects none.
+func Counts(st *mcpmux.State, space mcpmux.SpaceID) map[mcpmux.FeatureSetID][4]int {
+	a := newAtlas(st, space, nil)
+	out := make(map[mcpmux.FeatureSetID][4]int, len(a.sets))
+	for id := range a.sets {
+		var n [4]int
+		if v := a.valueOf(id); v.err == nil {
+			v.grants.each(func(p int) {
+				if p < len(a.routes) {
+					n[slot(a.routes[p].Kind)]++
+				}
+			})
+		}
+		out[id] = n
+	}
+	return out
+}
+
 // with is the atlas as it would be with other members of a set. Everything else is shared.
 func (a *atlas) with(sets []mcpmux.FeatureSet, id mcpmux.FeatureSetID, members []mcpmux.Member) (*atlas, error) {
 	set := mcpmux.FeatureSet{ID: id, Space: a.space, Kind: mcpmux.SetCustom}
