@@ -60,7 +60,8 @@ func TestSpace_DeletionSaysWhatItDestroys(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	want := []api.DeletionEffect{
-		{Client: "locked", Mode: "locked", Effect: "strands", Grants: 1}, {Client: "follows", Mode: "follow", Effect: "moves"},
+		{Client: "locked", Mode: "locked", Effect: "strands", Grants: 1},
+		{Client: "follows", Mode: "follow", Effect: "moves"},
 		{Client: "granted", Mode: "locked", Effect: "takes_grants", Grants: 1},
 	}
 	if fmt.Sprint(got.Clients) != fmt.Sprint(want) {

@@ -55,18 +55,16 @@ func writePreview(w io.Writer, p api.SetPreview) {
 		fmt.Fprintln(w, "  "+oneLine(m)+" names nothing that is there now")
 	}
 	for _, c := range p.Clients {
-		line := fmt.Sprintf("client %q", c.Client)
+		parts := []string{fmt.Sprintf("client %q", c.Client)}
 		if !c.Now {
-			line += " (once it is approved and in this Space)"
+			parts = append(parts, "(once it is approved and in this Space)")
 		}
-		for _, side := range []struct {
-			verb  string
-			names []string
-		}{{"gains", c.Gains}, {"loses", c.Loses}} {
-			if len(side.names) > 0 {
-				line += " " + side.verb + " " + strings.Join(side.names, ", ")
-			}
+		if len(c.Gains) > 0 {
+			parts = append(parts, "gains "+strings.Join(c.Gains, ", "))
 		}
-		fmt.Fprintln(w, oneLine(line))
+		if len(c.Loses) > 0 {
+			parts = append(parts, "loses "+strings.Join(c.Loses, ", "))
+		}
+		fmt.Fprintln(w, oneLine(strings.Join(parts, " ")))
 	}
 }

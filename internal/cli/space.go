@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,7 +30,7 @@ func (a *app) spaceList(cmd *cobra.Command, c *adminclient.Client, _ []string) e
 	return a.reply(spaces, err, func(w io.Writer) {
 		var rows [][]string
 		for _, s := range spaces {
-			rows = append(rows, []string{s.Name, or(s.Icon, "-"), yesNo(s.Active), yesNo(s.Default), fmt.Sprint(s.Counts.Servers), fmt.Sprint(s.Counts.Clients), when(s.CreatedAt)})
+			rows = append(rows, []string{s.Name, or(s.Icon, "-"), yesNo(s.Active), yesNo(s.Default), strconv.Itoa(s.Counts.Servers), strconv.Itoa(s.Counts.Clients), when(s.CreatedAt)})
 		}
 		table(w, "no Spaces", "NAME ICON ACTIVE DEFAULT SERVERS CLIENTS CREATED", rows)
 	})
@@ -79,12 +81,12 @@ func (a *app) spaceDeleteCommand() *cobra.Command {
 				}
 				writeDeletion(a.Err, d)
 				if d.Refused != "" {
-					return fmt.Errorf("%s", d.Refused)
+					return errors.New(d.Refused)
 				}
 				fmt.Fprintf(a.Err, "\nType the name of the Space to delete it: ")
 				typed, err := a.in.next(cmd.Context())
 				if err != nil || !strings.EqualFold(strings.TrimSpace(typed), d.Space) {
-					return fmt.Errorf("that is not the name: nothing was deleted")
+					return errors.New("that is not the name: nothing was deleted")
 				}
 			}
 			gone, err := c.DeleteSpace(cmd.Context(), args[0])
