@@ -36,6 +36,16 @@ export interface Activity {
   space_id: string;
 }
 
+export interface Attention {
+  client?: string;
+  kind: string;
+  reason?: string;
+  server?: string;
+  space?: string;
+  space_id?: string;
+  text: string;
+}
+
 export interface Authorization {
   alias?: string;
   client_id: string;
@@ -573,6 +583,7 @@ export interface SpacePatch {
 
 export interface Status {
   active_space: string;
+  attention: Attention[];
   connected_servers: number;
   dashboard_addr: string;
   dashboard_url: string;
