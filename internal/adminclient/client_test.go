@@ -11,9 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mcpmux/mcpmux/internal/mcpmux"
-
 	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
 // daemon serves h on a socket and returns a client of it.
@@ -56,7 +55,7 @@ func TestClient_RefusalIsTheDaemonsError(t *testing.T) {
 		w.WriteHeader(http.StatusConflict)
 		_, _ = w.Write([]byte(`{"error":{"code":"conflict","message":"there is a Space Work already"}}`))
 	})
-	_, err := c.CreateSpace(t.Context(), "Work")
+	_, err := c.CreateSpace(t.Context(), api.NewSpace{Name: "Work"})
 	var e *mcpmux.Error
 	if !errors.As(err, &e) || e.Code != mcpmux.CodeConflict || e.Message != "there is a Space Work already" {
 		t.Errorf("error is %#v", err)
@@ -72,7 +71,7 @@ func TestClient_AnswerThatIsNoErrorResourceIsInternal(t *testing.T) {
 
 func TestClient_DaemonThatDiesIsUnavailableNotAbsent(t *testing.T) {
 	c := daemon(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	if _, err := c.CreateSpace(t.Context(), "Work"); mcpmux.CodeOf(err) != mcpmux.CodeUnavailable {
+	if _, err := c.CreateSpace(t.Context(), api.NewSpace{Name: "Work"}); mcpmux.CodeOf(err) != mcpmux.CodeUnavailable {
 		t.Errorf("error is %v", err)
 	}
 }
