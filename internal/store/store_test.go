@@ -24,13 +24,13 @@ import (
 // fixture is a store in a folder of its own, unlocked.
 type fixture struct {
 	*Store
-	t    *testing.T
+	t    testing.TB
 	path string
 }
 
 var bg = context.Background()
 
-func newBox(t *testing.T, first byte) *secret.Box {
+func newBox(t testing.TB, first byte) *secret.Box {
 	t.Helper()
 	box, err := secret.NewBox([32]byte{first})
 	if err != nil {
@@ -39,7 +39,7 @@ func newBox(t *testing.T, first byte) *secret.Box {
 	return box
 }
 
-func newStore(t *testing.T) *fixture {
+func newStore(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, path: filepath.Join(t.TempDir(), "data", "mcpmux.db")}
 	f.open()
