@@ -64,15 +64,15 @@ func TestActivities_FiltersAndPagesAgreeWithAPlainReading(t *testing.T) {
 		"text of detail":  {Text: `"<cursor>" &`},
 		"text of nobody":  {Text: "client_id"},
 		"decisions":       {Decisions: true},
-		"calls":           {Calls: true},
-		"both":            {Calls: true, Decisions: true},
+		"requests":        {Requests: true},
+		"both":            {Requests: true, Decisions: true},
 		"since":           {Since: list[4321].At},
 		"until":           {Until: list[123].At},
 		"between":         {Since: list[100].At, Until: list[300].At},
 		"after":           {AfterID: 4990},
 		"before":          {BeforeID: 12},
 		"after, before":   {AfterID: 900, BeforeID: 1500, Server: "server3"},
-		"all at once":     {Client: list[7].Client, Space: list[7].Space, Outcome: "ok", Text: "tool", Calls: true, Since: begun, Until: list[4900].At},
+		"all at once":     {Client: list[7].Client, Space: list[7].Space, Outcome: "ok", Text: "tool", Requests: true, Since: begun, Until: list[4900].At},
 		"beyond the last": {AfterID: 5000},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,7 +168,7 @@ func FuzzSieve_LeavesOutNothingThatIsWanted(f *testing.F) {
 		}
 		for _, filter := range []ActivityFilter{
 			{Client: kept.Client}, {Server: kept.Server}, {Outcome: kept.Outcome}, {Text: text}, {Text: kept.Name}, {Text: kept.Detail},
-			{Decisions: true}, {Calls: true}, {Since: begun}, {Until: begun}, {Client: kept.Client, Server: kept.Server, Text: text},
+			{Decisions: true}, {Requests: true}, {Since: begun}, {Until: begun}, {Client: kept.Client, Server: kept.Server, Text: text},
 		} {
 			var got mcpmux.Activity
 			v := newSieve(&filter)

@@ -18,8 +18,8 @@ type ActivityFilter struct {
 	Outcome string
 	// Text is in the method, the name, the detail or who it was; ASCII letters in either case.
 	Text string
-	// Decisions asks for those alone, Calls for everything else (mcpmux.Activity.Decision).
-	Decisions, Calls bool
+	// Decisions asks for those alone, Requests for everything else (mcpmux.Activity.Decision).
+	Decisions, Requests bool
 	// Since is when a record begins at the earliest, Until is after that.
 	Since, Until time.Time
 	// AfterID asks for the oldest records after this one; 0 asks for the newest there are. BeforeID leaves out that
@@ -93,7 +93,7 @@ func (v *sieve) any(block []byte) bool {
 
 // take decodes the record of a line into a, if it is wanted.
 func (v *sieve) take(line []byte, a *mcpmux.Activity) (wanted bool, err error) {
-	if !v.any(line) || v.f.Calls && hasOne(line, decisions) || !v.timely(line) || v.text != nil && !v.says(line) {
+	if !v.any(line) || v.f.Requests && hasOne(line, decisions) || !v.timely(line) || v.text != nil && !v.says(line) {
 		return false, nil
 	}
 	if err := readLine(line, a); err != nil {
@@ -159,7 +159,7 @@ func (f *ActivityFilter) spans(at time.Time) bool {
 func (f *ActivityFilter) wants(a *mcpmux.Activity) bool {
 	return (f.Client == "" || a.Client == f.Client) && (f.Space == "" || a.Space == f.Space) &&
 		(f.Server == "" || a.Server == f.Server) && (f.Outcome == "" || a.Outcome == f.Outcome) &&
-		(!f.Decisions || a.Decision()) && (!f.Calls || !a.Decision()) && f.spans(a.At) && f.mentions(a)
+		(!f.Decisions || a.Decision()) && (!f.Requests || !a.Decision()) && f.spans(a.At) && f.mentions(a)
 }
 
 func (f *ActivityFilter) mentions(a *mcpmux.Activity) bool {

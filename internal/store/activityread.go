@@ -44,10 +44,10 @@ func (s *Store) Activities(ctx context.Context, f ActivityFilter) ([]Activity, e
 func (s *Store) EachActivity(ctx context.Context, f ActivityFilter, each func(*Activity) error) (last int64, err error) {
 	w := newWalk(f)
 	w.forwards()
-	for !w.over {
+	for last = w.at; !w.over; last = w.at {
 		found, err := w.stride(ctx, s, math.MaxInt)
 		if err != nil {
-			return w.at, fmt.Errorf("read the activity: %w", err)
+			return last, fmt.Errorf("read the activity: %w", err)
 		}
 		for i := range found {
 			if err := each(&found[i]); err != nil {
@@ -55,7 +55,7 @@ func (s *Store) EachActivity(ctx context.Context, f ActivityFilter, each func(*A
 			}
 		}
 	}
-	return w.at, nil
+	return last, nil
 }
 
 // walk goes through the record in one direction, from one transaction to the next.
