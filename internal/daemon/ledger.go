@@ -10,7 +10,9 @@ import (
 )
 
 const (
-	// ledgerEvery is how long records wait to be written together: one transaction for all of them.
+	// ledgerEvery is how long records wait to be written together: one transaction for all of them. A page that shows
+	// calls as they are made hears of them then, and puts what it hears within 100 ms together: it shows a call well
+	// within a second of its end.
 	ledgerEvery = 500 * time.Millisecond
 
 	// ledgerRoom is how many records may wait. A burst beyond it loses records rather than slow down calls.
@@ -30,6 +32,8 @@ type ledger struct {
 	in      chan mcpmux.Activity
 	first   chan mcpmux.Activity // decisions
 	dropped atomic.Int64
+	// wrote is told how many records were written, as often as they are: at most once in ledgerEvery. It may be nil.
+	wrote func(count int)
 	// decided are the decisions that are recorded here.
 	decided *decisions
 }
@@ -72,6 +76,12 @@ func (l *ledger) flush(ctx context.Context) {
 	if n := l.dropped.Swap(0); n > 0 {
 		l.log.Warn("activity records were dropped", "count", n)
 	}
+	written := 0
+	defer func() {
+		if written > 0 && l.wrote != nil {
+			l.wrote(written)
+		}
+	}()
 	for {
 		batch := l.take()
 		if len(batch) == 0 {
@@ -86,6 +96,7 @@ func (l *ledger) flush(ctx context.Context) {
 			}
 			return
 		}
+		written += len(batch)
 	}
 }
 
