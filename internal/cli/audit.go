@@ -25,7 +25,7 @@ type auditOptions struct {
 // auditCommand is `mcpmux audit`: what clients did, and what they were refused.
 func (a *app) auditCommand() *cobra.Command {
 	var o auditOptions
-	const line = "audit [--security | --requests] [--client C] [--server ALIAS] [--space S] [--outcome O] [--search TEXT] [--since T] [--until T] [--limit N] [--before ID] [--follow | --export FILE [--format jsonl|csv] | --summary [--window 1h|24h|7d]]"
+	const line = "audit [--follow | --export FILE | --summary] [--client C] [--server ALIAS] [--space S] [--since T] [--limit N]"
 	cmd := a.ask(line, "show what clients did and were refused, and who was let in or changed something", takes(), func(cmd *cobra.Command, c *adminclient.Client, _ []string) error {
 		if err := o.check(cmd); err != nil {
 			return err

@@ -149,6 +149,30 @@ func TestLedger_WritesInBatchesAndWhatIsLeftAtTheEnd(t *testing.T) {
 	})
 }
 
+// Whoever shows calls as they are made is told once for each writing, however many batches it takes.
+func TestLedger_TellsHowManyRecordsWereWritten(t *testing.T) {
+	var told []int
+	broken := false
+	l := newLedger(func(context.Context, []mcpmux.Activity) error {
+		if broken {
+			return errors.New("disk")
+		}
+		return nil
+	}, slog.New(slog.DiscardHandler))
+	l.wrote = func(n int) { told = append(told, n) }
+	for range ledgerBatch + 10 {
+		l.record(mcpmux.Activity{Method: "tools/call"})
+	}
+	l.flush(t.Context())
+	l.flush(t.Context()) // nothing is new
+	broken = true
+	l.record(mcpmux.Activity{Method: "tools/call"})
+	l.flush(t.Context())
+	if !slices.Equal(told, []int{ledgerBatch + 10}) {
+		t.Errorf("told %v", told)
+	}
+}
+
 // A burst of calls costs no decision its row, nor does a write that fails.
 func TestLedger_DecisionsAreNotLost(t *testing.T) {
 	broken := true

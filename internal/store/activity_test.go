@@ -167,8 +167,17 @@ func FuzzSieve_LeavesOutNothingThatIsWanted(f *testing.F) {
 			t.Error("readLine:\n" + diff)
 		}
 		for _, filter := range []ActivityFilter{
-			{Client: kept.Client}, {Server: kept.Server}, {Outcome: kept.Outcome}, {Text: text}, {Text: kept.Name}, {Text: kept.Detail},
-			{Decisions: true}, {Requests: true}, {Since: begun}, {Until: begun}, {Client: kept.Client, Server: kept.Server, Text: text},
+			{Client: kept.Client},
+			{Server: kept.Server},
+			{Outcome: kept.Outcome},
+			{Text: text},
+			{Text: kept.Name},
+			{Text: kept.Detail},
+			{Decisions: true},
+			{Requests: true},
+			{Since: begun},
+			{Until: begun},
+			{Client: kept.Client, Server: kept.Server, Text: text},
 		} {
 			var got mcpmux.Activity
 			v := newSieve(&filter)

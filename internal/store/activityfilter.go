@@ -125,11 +125,11 @@ func (v *sieve) timely(line []byte) bool {
 // says says whether one of a line's texts has the filter's.
 func (v *sieve) says(line []byte) bool {
 	for _, m := range textMembers {
-		i := bytes.Index(line, m)
-		if i < 0 {
+		_, rest, there := bytes.Cut(line, m)
+		if !there {
 			continue
 		}
-		v.lower = lowerASCII(v.lower[:0], untilQuote(line[i+len(m):]))
+		v.lower = lowerASCII(v.lower[:0], untilQuote(rest))
 		if bytes.Contains(v.lower, v.text) {
 			return true
 		}

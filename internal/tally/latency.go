@@ -25,7 +25,7 @@ func classOf(d time.Duration) uint16 {
 		return uint16(us)
 	}
 	shift := bits.Len64(us) - 1 - fine
-	return uint16((shift+1)<<fine + int(us>>shift) - 1<<fine) //nolint:gosec // at most 64 << 4
+	return uint16((shift+1)<<fine + int(us>>shift) - 1<<fine)
 }
 
 // middle is the duration in the middle of a class.
@@ -35,7 +35,7 @@ func middle(index uint16) time.Duration {
 	}
 	shift := index>>fine - 1
 	low := (uint64(index)&(1<<fine-1) + 1<<fine) << shift
-	return time.Duration(low+(1<<shift)/2) * time.Microsecond //nolint:gosec // it came of a duration
+	return time.Duration(low+(1<<shift)/2) * time.Microsecond
 }
 
 // add counts n durations of a class.

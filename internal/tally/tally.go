@@ -185,7 +185,7 @@ func (w *window) number(at time.Time) int64 { return at.Unix() / int64(w.Step/ti
 
 // begin is when the first slot begins of those that end with the one of now.
 func (w *window) begin(now time.Time) time.Time {
-	return time.Unix((w.number(now)-int64(w.Window.Slots)+1)*int64(w.Step/time.Second), 0)
+	return time.Unix((w.number(now)-int64(w.Slots)+1)*int64(w.Step/time.Second), 0)
 }
 
 // add counts a call.
@@ -247,7 +247,7 @@ func (w *window) forget(now time.Time) {
 
 // sum adds the slots up.
 func (w *window) sum(now time.Time, space mcpmux.SpaceID) *Summary {
-	out := &Summary{Window: w.Window, Begin: w.begin(now).UTC(), Slots: make([]Count, w.Window.Slots)}
+	out := &Summary{Window: w.Window, Begin: w.begin(now).UTC(), Slots: make([]Count, w.Slots)}
 	var total cell
 	servers, tools, clients := groups{}, groups{}, groups{}
 	first := w.number(w.begin(now))
@@ -259,12 +259,12 @@ func (w *window) sum(now time.Time, space mcpmux.SpaceID) *Summary {
 			}
 			here.addAll(c)
 			if k.server != "" {
-				servers.add(Named{Space: k.space, Server: k.server}, c, i, w.Window.Slots)
+				servers.add(Named{Space: k.space, Server: k.server}, c, i, w.Slots)
 			}
 			if k.name != "" {
-				tools.add(Named{Space: k.space, Server: k.server, Method: k.method, Name: k.name}, c, i, w.Window.Slots)
+				tools.add(Named{Space: k.space, Server: k.server, Method: k.method, Name: k.name}, c, i, w.Slots)
 			}
-			clients.add(Named{Client: k.client}, c, i, w.Window.Slots)
+			clients.add(Named{Client: k.client}, c, i, w.Slots)
 		}
 		out.Slots[i] = here.count()
 		total.addAll(&here)
