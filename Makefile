@@ -145,6 +145,11 @@ race: keyring ## Unit tests with the race detector
 e2e: setup ## Tests that drive the built program
 	$(KEYRING) $(GO) test -race -count=1 -timeout 30m -skip '^TestConformance' ./e2e
 
+.PHONY: screenshots
+screenshots: setup ## Pictures of every page of the dashboard, light and dark, into docs/screenshots
+	rm -rf docs/screenshots && mkdir -p docs/screenshots
+	MCPMUX_SCREENSHOTS=$(CURDIR)/docs/screenshots $(GO) test -count=1 -run '^TestScreenshots$$' ./e2e
+
 .PHONY: conformance
 conformance: setup ## The MCP conformance suite through the gateway, both eras
 	$(GO) test -race -count=1 -v -run '^TestConformance' ./e2e

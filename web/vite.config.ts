@@ -5,6 +5,7 @@ import { defineConfig } from "vite";
 // The output is committed, so its files have stable names, and what changes rarely is apart from what changes often.
 export default defineConfig({
   plugins: [react(), tailwindcss()],
+  resolve: { alias: { "react-remove-scroll": "/src/ui/removeScroll.tsx" } },
   build: {
     outDir: "dist",
     emptyOutDir: true,
@@ -16,7 +17,12 @@ export default defineConfig({
         entryFileNames: "assets/app.js",
         chunkFileNames: "assets/[name].js",
         assetFileNames: "assets/[name][extname]",
-        codeSplitting: { groups: [{ name: "vendor", test: /node_modules|rolldown/ }] },
+        codeSplitting: {
+          groups: [
+            { name: "vendor", test: /node_modules|rolldown/ },
+            { name: "shared", test: /src\/(api\/|ui\/|frame\/(Bar|SpaceSwitcher|useShortcuts)|(space|param|state|theme|problem)\.ts)/ }, // by pages, which come when they are wanted
+          ],
+        },
       },
     },
   },

@@ -5,7 +5,11 @@
 //   node driver.mjs /usr/bin/chromium [flags of the browser]
 
 import { createInterface } from "node:readline";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const [executablePath, ...args] = process.argv.slice(2);
 // No sandbox of the browser's own: it opens the pages of these tests alone, and as root there is none.
@@ -34,7 +38,7 @@ const at = (name) => {
 const ops = {
   // A context is a browser with cookies and a store of its own.
   async context({ name, origin, html }) {
-    const c = await browser.newContext();
+    const c = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], reducedMotion: "reduce" });
     if (origin) await c.route(`${origin}/**`, (r) => r.request().isNavigationRequest() && new URL(r.request().url()).pathname === "/trap"
       ? r.fulfill({ contentType: "text/html", body: html }) : r.continue());
     contexts.set(name, c);
@@ -63,11 +67,58 @@ const ops = {
   },
   url({ page }) { return at(page).page.url(); },
   text({ page }) { return at(page).page.locator("body").innerText(); },
-  async has({ page, text }) { await at(page).page.getByText(text, { exact: false }).first().waitFor(); },
+  async has({ page, text }) { await at(page).page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor(); },
   async click({ page, button }) { await at(page).page.getByRole("button", { name: button }).first().click(); },
   async check({ page, label, on }) { await at(page).page.getByLabel(label).setChecked(on); },
   async fill({ page, label, text }) { await at(page).page.getByLabel(label).fill(text); },
   async choose({ page, label, text }) { await at(page).page.getByLabel(label).selectOption({ label: text }); },
+  // What is told apart by its role and name, as those know it who do not see the page. exact is a whole name.
+  async role({ page, role, name, act, exact }) {
+    const l = at(page).page.getByRole(role, { name, exact: exact ?? false }).first();
+    if (act === "click") return l.click();
+    if (act === "wait") return l.waitFor();
+    if (act === "gone") return l.waitFor({ state: "hidden" });
+    if (act === "enabled") return at(page).page.waitForFunction((e) => !e.disabled && e.ariaDisabled !== "true", await l.elementHandle()).then(() => {});
+    if (act === "text") return l.innerText();
+    if (act === "count") return at(page).page.getByRole(role, { name, exact: exact ?? false }).count();
+    if (act === "checked") return l.isChecked();
+    throw new Error(`what is ${act}?`);
+  },
+  // focused presses Tab (or what key is) until what has this role and name has the focus; the keyboard alone gets there.
+  async focused({ page, role, name, key }) {
+    const { page: p } = at(page);
+    const l = role === "summary" ? p.locator("summary", { hasText: name }).first() : p.getByRole(role, { name }).first(); // a summary has no role
+    await l.waitFor();
+    for (let i = 0; i < 200; i++) {
+      if (await l.evaluate((e) => e === document.activeElement)) return;
+      await p.keyboard.press(key ?? "Tab");
+    }
+    throw new Error(`the keyboard does not get to the ${role} ${name}`);
+  },
+  async press({ page, key }) { await at(page).page.keyboard.press(key); },
+  async type({ page, text }) { await at(page).page.keyboard.insertText(text); },
+  async gone({ page, text }) { await at(page).page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor({ state: "hidden" }); },
+  // until waits for an expression to be true in the page.
+  async until({ page, expression, arg }) { await at(page).page.waitForFunction(new Function("arg", `return (${expression})(arg)`), arg); },
+  async size({ page, width, height }) { await at(page).page.setViewportSize({ width, height }); },
+  async scheme({ page, scheme }) { await at(page).page.emulateMedia({ colorScheme: scheme }); },
+  async shot({ page, path }) { await at(page).page.screenshot({ path, fullPage: true, animations: "disabled" }); },
+  async upload({ page, label, path }) { await at(page).page.getByLabel(label).setInputFiles(path); },
+  // download presses a button and keeps the file that comes.
+  async download({ page, button, path }) {
+    const { page: p } = at(page);
+    const [file] = await Promise.all([p.waitForEvent("download"), p.getByRole("button", { name: button }).first().click()]);
+    await file.saveAs(path);
+    return file.suggestedFilename();
+  },
+  clipboard({ page }) { return at(page).page.evaluate(() => navigator.clipboard.readText()); },
+  // axe lists what is wrong with what is shown for those who do not see it, or not well (WCAG 2.2 A and AA).
+  async axe({ page }) {
+    const { page: p } = at(page);
+    await ops.run({ page, script: `if (!window.axe) { ${axe} }` });
+    const found = await ops.run({ page, script: "return (await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })).violations" });
+    return found.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => `${n.target.join(" ")} ${n.any[0]?.message ?? ""}`).join("; ")} (${p.url()})`);
+  },
   async at({ page, url }) { await at(page).page.waitForURL((u) => u.href.startsWith(url), { timeout: limit }); return at(page).page.url(); },
   // frames are those in a page: where each is, and what can be read in it.
   async frames({ page }) {

@@ -11,7 +11,7 @@ import (
 // summary is what was counted, for the API.
 func (n *naming) summary(s *tally.Summary) api.ActivitySummary {
 	out := api.ActivitySummary{
-		Window: s.Window.Name, Step: mcpmux.Duration(s.Step), Begin: s.Begin, Total: counted(&s.Total), Buckets: make([]api.ActivityBucket, len(s.Slots)),
+		Window: s.Name, Step: mcpmux.Duration(s.Step), Begin: s.Begin, Total: counted(&s.Total), Buckets: make([]api.ActivityBucket, len(s.Slots)),
 		Servers: n.counts(s.Servers), Tools: n.counts(s.Tools), Clients: n.counts(s.Clients),
 	}
 	for i := range s.Slots {

@@ -18,7 +18,7 @@ func (a *Admin) status(r *http.Request) (api.Status, error) {
 	out := api.Status{
 		Gateway: api.GatewayStopped, RegisteredClients: len(st.Clients), Servers: len(st.Servers), Spaces: len(st.Spaces),
 		GatewayAddr: a.cfg.Gateway.Addr(), DashboardAddr: p.DashboardAddr, Version: p.Version, PID: p.PID, StartedAt: p.StartedAt,
-		Secrets: a.cfg.Secrets.Status(r.Context()), Warnings: []string{}, Questions: questions(st), Ready: p.Ready, ReadyReason: p.ReadyReason, Sessions: p.Sessions,
+		Secrets: a.cfg.Secrets.Status(r.Context()), Warnings: []string{}, Attention: []api.Attention{}, Questions: questions(st), Ready: p.Ready, ReadyReason: p.ReadyReason, Sessions: p.Sessions,
 		Statements: a.cfg.Store.Statements(), Revision: st.Revision,
 	}
 	if a.cfg.Gateway.Running() {
@@ -28,36 +28,45 @@ func (a *Admin) status(r *http.Request) (api.Status, error) {
 	if sp, err := findSpace(st, ""); err == nil {
 		out.ActiveSpace = sp.Name
 	}
-	for _, text := range []string{out.Secrets.Warning, out.Secrets.Reason} {
-		if text != "" {
-			out.Warnings = append(out.Warnings, text)
-		}
+	if out.Secrets.Warning != "" {
+		out.Attention = append(out.Attention, api.Attention{Kind: api.AttentionKeyStore, Text: out.Secrets.Warning})
+	}
+	if out.Secrets.Reason != "" {
+		out.Attention = append(out.Attention, api.Attention{Kind: api.AttentionLocked, Text: out.Secrets.Reason})
 	}
 	a.countServers(st, &out)
 	for _, c := range st.Clients {
 		if !c.Approved {
-			out.Warnings = append(out.Warnings, "the client "+c.Name+" is not approved")
+			out.Attention = append(out.Attention, api.Attention{Kind: api.AttentionClient, Text: "the client " + c.Name + " is not approved", Client: c.Name})
 		}
+	}
+	for _, at := range out.Attention {
+		out.Warnings = append(out.Warnings, at.Text)
 	}
 	return out, nil
 }
 
-// countServers counts what runs and warns of what does not.
+// countServers counts what runs, and names what does not.
 func (a *Admin) countServers(st *mcpmux.State, out *api.Status) {
 	for i := range st.Servers {
 		srv := &st.Servers[i]
-		switch s := a.cfg.Servers.Status(srv.ID); s.State {
+		s := a.cfg.Servers.Status(srv.ID)
+		switch s.State {
 		case mcpmux.StateConnected:
 			out.ConnectedServers++
-			if s.LoginWanted {
-				out.Warnings = append(out.Warnings, trouble(st, srv, s))
-			}
 		case mcpmux.StateIdle:
 			out.IdleServers++
-		case mcpmux.StateError, mcpmux.StateLoginRequired:
-			out.Warnings = append(out.Warnings, trouble(st, srv, s))
-		default: // neither runs nor wants anything of a person
+		default: // does not run
 		}
+		kind := api.AttentionServer
+		if s.LoginWanted || s.State == mcpmux.StateLoginRequired {
+			kind = api.AttentionLogin
+		} else if s.State != mcpmux.StateError {
+			continue
+		}
+		out.Attention = append(out.Attention, api.Attention{
+			Kind: kind, Text: trouble(st, srv, s), Space: spaceName(st, srv.Space), SpaceID: srv.Space, Server: srv.Alias, Reason: s.Reason,
+		})
 	}
 }
 

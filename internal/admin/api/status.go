@@ -25,22 +25,50 @@ type Status struct {
 	ActiveSpace       string `json:"active_space"`
 	GatewayAddr       string `json:"gateway_addr"`
 	// GatewayURL is the MCP endpoint.
-	GatewayURL    string     `json:"mcp_url"`
-	DashboardAddr string     `json:"dashboard_addr"`
-	DashboardURL  string     `json:"dashboard_url"`
-	Version       string     `json:"version"`
-	PID           int        `json:"pid"`
-	StartedAt     time.Time  `json:"started_at"`
-	Secrets       Secrets    `json:"secrets"`
-	Warnings      []string   `json:"warnings"`
-	Questions     []Question `json:"questions"`
-	Ready         bool       `json:"ready"`
-	ReadyReason   string     `json:"ready_reason,omitempty"`
-	Sessions      int        `json:"sessions"`
+	GatewayURL    string    `json:"mcp_url"`
+	DashboardAddr string    `json:"dashboard_addr"`
+	DashboardURL  string    `json:"dashboard_url"`
+	Version       string    `json:"version"`
+	PID           int       `json:"pid"`
+	StartedAt     time.Time `json:"started_at"`
+	Secrets       Secrets   `json:"secrets"`
+	// Warnings are the texts of what needs attention.
+	Warnings    []string    `json:"warnings"`
+	Attention   []Attention `json:"attention"`
+	Questions   []Question  `json:"questions"`
+	Ready       bool        `json:"ready"`
+	ReadyReason string      `json:"ready_reason,omitempty"`
+	Sessions    int         `json:"sessions"`
 	// Statements is the number of SQL statements since the start, those of this answer included.
 	Statements int64 `json:"statements"`
 	// Revision is that of the last Change.
 	Revision int64 `json:"revision"`
+}
+
+// AttentionKind says what kind of thing needs attention, and so what can be done about it.
+type AttentionKind string
+
+// The kinds. AttentionLocked is that stored values cannot be opened, AttentionKeyStore that the master key is in a weak
+// place, AttentionLogin that a Server wants a person to log in, AttentionServer that one does not work, and
+// AttentionClient that one is not approved.
+const (
+	AttentionLocked   AttentionKind = "locked"
+	AttentionKeyStore AttentionKind = "key_store"
+	AttentionLogin    AttentionKind = "login"
+	AttentionServer   AttentionKind = "server"
+	AttentionClient   AttentionKind = "client"
+)
+
+// Attention is one thing that a person should look at. Text says what it is, and names the rest.
+type Attention struct {
+	Kind    AttentionKind  `json:"kind"`
+	Text    string         `json:"text"`
+	Space   string         `json:"space,omitempty"`
+	SpaceID mcpmux.SpaceID `json:"space_id,omitempty"`
+	Server  string         `json:"server,omitempty"`
+	Client  string         `json:"client,omitempty"`
+	// Reason says why a Server does not work.
+	Reason string `json:"reason,omitempty"`
 }
 
 // Secrets says where the master key is that stored values are sealed with.

@@ -50,19 +50,26 @@ export async function send<T>(method: string, path: string, body?: unknown, sign
   return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 
-const api = (parts: string[]) => `/api/v1/${parts.map(encodeURIComponent).join("/")}`;
-
-/** get reads from the admin API; parts are the segments of the path. */
-export const get = <T>(parts: string[], query: Record<string, string> = {}) => {
+/** pathOf is where something is in the admin API; parts are the segments of the path. */
+export function pathOf(parts: string[], query: Record<string, string> = {}): string {
   const q = new URLSearchParams(query).toString();
-  return send<T>("GET", api(parts) + (q && `?${q}`));
-};
+  return `/api/v1/${parts.map(encodeURIComponent).join("/")}${q && `?${q}`}`;
+}
 
-/** del ends something by the admin API. */
-export const del = <T>(parts: string[]) => send<T>("DELETE", api(parts));
+const change = <T>(method: string, parts: string[], body: unknown, query: Record<string, string>) =>
+  send<T>(method, pathOf(parts, query), body);
+
+/** get reads from the admin API. */
+export const get = <T>(parts: string[], query: Record<string, string> = {}) => send<T>("GET", pathOf(parts, query));
 
 /** post does something by the admin API. */
-export const post = <T>(parts: string[], body?: unknown, query: Record<string, string> = {}) => {
-  const q = new URLSearchParams(query).toString();
-  return send<T>("POST", api(parts) + (q && `?${q}`), body);
-};
+export const post = <T>(parts: string[], body?: unknown, query: Record<string, string> = {}) => change<T>("POST", parts, body, query);
+
+/** patch changes something. */
+export const patch = <T>(parts: string[], body: unknown, query: Record<string, string> = {}) => change<T>("PATCH", parts, body, query);
+
+/** put sets something. */
+export const put = <T>(parts: string[], body: unknown, query: Record<string, string> = {}) => change<T>("PUT", parts, body, query);
+
+/** del ends something. */
+export const del = <T>(parts: string[], query: Record<string, string> = {}, body?: unknown) => change<T>("DELETE", parts, body, query);

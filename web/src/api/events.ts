@@ -1,6 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
-import { ask, isLoggedOut } from "./client";
+import { isLoggedOut } from "./client";
+import { readEvents } from "./stream";
 
 let live = false;
 const listeners = new Set<() => void>();
@@ -21,8 +22,10 @@ export const useLive = () =>
     () => live,
   );
 
-// What each event makes out of date; what is not named makes everything so.
+// What each event makes out of date, by the first word of the keys in queries.ts; an event that is not named makes
+// everything so, but what only grows and has events of its own.
 const concerns: Record<string, string[]> = {
+  activity: ["activity"],
   server: ["servers", "status"],
   gateway: ["status"],
   question: ["status"],
@@ -36,7 +39,7 @@ const unseen = 60_000;
 
 /**
  * follow reads what happens until signal, and comes back after each end of the stream, ever more slowly. An event says
- * what changed; the pages read it anew. The stream is fetched, since an EventSource cannot send the login's header.
+ * what changed; the pages read it anew.
  */
 export async function follow(queries: QueryClient, signal: AbortSignal): Promise<void> {
   const last = { id: "" };
@@ -58,25 +61,16 @@ export async function follow(queries: QueryClient, signal: AbortSignal): Promise
   setLive(false);
 }
 
-async function read(queries: QueryClient, last: { id: string }, signal: AbortSignal) {
-  const answer = await ask("/api/v1/events", { signal, headers: last.id ? { "Last-Event-ID": last.id } : {} });
-  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
-  if (!reader) return;
-  setLive(true);
-  void queries.invalidateQueries(); // what happened before the stream began
+function read(queries: QueryClient, last: { id: string }, signal: AbortSignal) {
   const stale = batch(queries);
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop() ?? "";
-    for (const block of blocks) {
-      last.id = block.match(/^id: (\d+)$/m)?.[1] ?? last.id;
-      const name = block.match(/^event: (\w+)$/m)?.[1];
-      if (name) stale(name);
-    }
-  }
+  const begun = () => {
+    setLive(true);
+    void queries.invalidateQueries(); // what happened before the stream began
+  };
+  return readEvents("/api/v1/events", { signal, headers: last.id ? { "Last-Event-ID": last.id } : {} }, begun, (e) => {
+    last.id = e.id || last.id;
+    stale(e.name);
+  });
 }
 
 /** batch makes one reading of what comes in a burst. */
@@ -88,7 +82,7 @@ function batch(queries: QueryClient): (event: string) => void {
     if (timer) return;
     timer = window.setTimeout(() => {
       timer = 0;
-      if (names.has("*")) void queries.invalidateQueries();
+      if (names.has("*")) void queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== "activity" });
       else for (const name of names) void queries.invalidateQueries({ queryKey: [name] });
       names.clear();
     }, 100);

@@ -5,7 +5,12 @@ import type { Client, DashboardSession, Elicitation, FeatureSet, Request, Server
 // What the pages show. The first word of a key is what events name.
 export const useStatus = () => useQuery({ queryKey: ["status"], queryFn: () => get<Status>(["status"]) });
 export const useSpaces = () => useQuery({ queryKey: ["spaces"], queryFn: () => get<Space[]>(["spaces"]) });
-export const useServers = () => useQuery({ queryKey: ["servers"], queryFn: () => get<Server[]>(["servers"]) });
+export const useServers = (space: string | undefined) =>
+  useQuery({
+    queryKey: ["servers", space],
+    queryFn: () => get<Server[]>(["servers"], { space: space ?? "" }),
+    enabled: space !== undefined,
+  });
 export const useClients = () => useQuery({ queryKey: ["clients"], queryFn: () => get<Client[]>(["clients"]) });
 export const useElicitations = () => useQuery({ queryKey: ["elicitations"], queryFn: () => get<Elicitation[]>(["elicitations"]) });
 export const useSessions = () => useQuery({ queryKey: ["sessions"], queryFn: () => get<DashboardSession[]>(["sessions"]) });

@@ -83,6 +83,16 @@ export interface ActivitySummary {
   window: string;
 }
 
+export interface Attention {
+  client?: string;
+  kind: string;
+  reason?: string;
+  server?: string;
+  space?: string;
+  space_id?: string;
+  text: string;
+}
+
 export interface Authorization {
   alias?: string;
   client_id: string;
@@ -507,6 +517,7 @@ export interface SpaceName {
 
 export interface Status {
   active_space: string;
+  attention: Attention[];
   connected_servers: number;
   dashboard_addr: string;
   dashboard_url: string;

@@ -1,48 +1,43 @@
-import { post } from "../../api/client";
-import { useAct, useClients } from "../../api/queries";
-import type { Client } from "../../api/types.gen";
-import { Button } from "../../ui/Button";
+import { Link } from "@tanstack/react-router";
+import { useClients } from "../../api/queries";
+import { Badge } from "../../ui/Badge";
 import { Card } from "../../ui/Card";
 import { Notice } from "../../ui/Notice";
-import { Row, Table } from "../../ui/Table";
+import { Time } from "../../ui/Time";
 
+const most = 8; // the page about clients has them all
+
+/** ClientsCard shows the clients, those first that were seen last. */
 export function ClientsCard() {
   const { data, error } = useClients();
   const clients = data?.filter((c) => c.id !== ""); // the others are no clients yet, and wait above
+  const shown = clients?.toSorted((a, b) => (b.last_seen ?? "").localeCompare(a.last_seen ?? "")).slice(0, most);
   return (
-    <Card title="Clients">
+    <Card
+      title="Clients"
+      aside={
+        <Link to="/clients" className="ml-auto text-sm text-accent hover:underline">
+          All clients
+        </Link>
+      }
+    >
       {error && <Notice tone="bad">{error.message}</Notice>}
-      {clients?.length === 0 && <p className="text-muted">There are none yet: paste the address of the gateway into an application.</p>}
-      {clients && clients.length > 0 && (
-        <Table label="Clients" head={["Client", "Space", "Last seen", "Access"]}>
-          {clients.map((c) => (
-            <ClientRow key={c.id} client={c} />
-          ))}
-        </Table>
+      {clients?.length === 0 && (
+        <p className="text-sm text-muted">There are none yet: paste the address of the gateway into an application.</p>
       )}
+      <ul className="flex flex-col divide-y divide-line">
+        {shown?.map((c) => (
+          <li key={c.id} className="flex items-center gap-3 py-2 text-sm">
+            <Link to="/clients/$name" params={{ name: c.name }} className="mr-auto truncate font-medium hover:underline">
+              <bdi>{c.name}</bdi>
+            </Link>
+            <span className="text-xs whitespace-nowrap text-muted">
+              {c.space || "no Space"} · seen <Time at={c.last_seen} />
+            </span>
+            {!c.approved && <Badge tone="warn">not approved</Badge>}
+          </li>
+        ))}
+      </ul>
     </Card>
-  );
-}
-
-function ClientRow({ client: c }: { client: Client }) {
-  const verb = c.approved ? "deny" : "approve";
-  const text = c.approved ? "Deny" : "Approve";
-  const turn = useAct(() => post(["clients", c.id, verb]));
-  return (
-    <Row
-      name={<bdi>{c.name}</bdi>}
-      cells={[
-        <span key="space">
-          {c.space || "(deleted)"} <small className="text-muted">{c.mode}</small>
-        </span>,
-        c.last_seen ? new Date(c.last_seen).toLocaleString() : "never",
-        <div key="access">
-          <Button onClick={() => turn.mutate()} disabled={turn.isPending} aria-label={`${text} ${c.name}`}>
-            {text}
-          </Button>
-          {turn.error && <Notice tone="bad">{turn.error.message}</Notice>}
-        </div>,
-      ]}
-    />
   );
 }

@@ -1,53 +1,96 @@
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { post } from "../../api/client";
-import { useAct, useSpaces, useStatus } from "../../api/queries";
-import { Badge } from "../../ui/Badge";
+import { useAct, useStatus } from "../../api/queries";
+import type { Status } from "../../api/types.gen";
 import { Button } from "../../ui/Button";
-import { Card } from "../../ui/Card";
-import { SelectField } from "../../ui/Field";
+import { CopyButton } from "../../ui/CopyButton";
 import { Notice } from "../../ui/Notice";
+import { Time } from "../../ui/Time";
 
+/** GatewayCard says whether the gateway runs and where, and starts and stops it. */
 export function GatewayCard() {
   const { data: status, error } = useStatus();
-  const running = status?.gateway === "running";
-  const turn = useAct(() => post(["gateway", running ? "stop" : "start"]));
-  if (!status) return <Card title="Gateway">{error ? <Notice tone="bad">{error.message}</Notice> : "…"}</Card>;
+  if (!status) return error ? <Notice tone="bad">{error.message}</Notice> : <p className="text-muted">Looking at the gateway …</p>;
   return (
-    <Card title="Gateway" aside={<Badge tone={running ? "good" : "quiet"}>{running ? "Running" : "Stopped"}</Badge>}>
-      <div className="flex flex-wrap items-center gap-3">
-        <code>{status.mcp_url}</code>
-        <Button onClick={() => turn.mutate()} disabled={turn.isPending} aria-label={running ? "Stop the gateway" : "Start the gateway"}>
-          {running ? "Stop" : "Start"}
-        </Button>
-      </div>
-      <p className="mt-3 text-sm text-muted">
-        {status.connected_servers} of {status.servers} servers connected, {status.registered_clients} clients
-      </p>
-      <div className="mt-3 flex flex-col gap-2">
-        {turn.error && <Notice tone="bad">{turn.error.message}</Notice>}
-        {status.warnings.map((w) => (
-          <Notice key={w} tone="warn">
-            {w}
-          </Notice>
-        ))}
-      </div>
-      <ActiveSpace />
-    </Card>
+    <section aria-labelledby="gateway" className="rounded-xl border border-line bg-surface">
+      <Head status={status} />
+      <dl className="grid grid-cols-2 border-t border-line max-sm:divide-y max-sm:divide-line sm:grid-cols-4 sm:divide-x sm:divide-line">
+        <Tile to="/servers" name="Connected servers" value={String(status.connected_servers)}>
+          of {status.servers}
+          {status.idle_servers > 0 && `, ${status.idle_servers} idle`}
+        </Tile>
+        <Tile to="/clients" name="Registered clients" value={String(status.registered_clients)}>
+          {status.sessions} {status.sessions === 1 ? "session" : "sessions"}
+        </Tile>
+      </dl>
+    </section>
   );
 }
 
-function ActiveSpace() {
-  const spaces = useSpaces().data ?? [];
-  const activate = useAct((id: string) => post(["spaces", id, "activate"]));
+function Head({ status }: { status: Status }) {
+  const running = status.gateway === "running";
+  const turn = useAct(() => post(["gateway", running ? "stop" : "start"]));
   return (
-    <div className="mt-4 max-w-xs">
-      <SelectField
-        label="Active Space"
-        value={spaces.find((s) => s.active)?.id ?? ""}
-        options={spaces.map((s) => ({ value: s.id, text: s.name }))}
-        onChange={activate.mutate}
-        disabled={activate.isPending}
-      />
-      {activate.error && <Notice tone="bad">{activate.error.message}</Notice>}
+    <div className="flex flex-col gap-4 p-5">
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-3">
+        <span aria-hidden className={`size-3 rounded-full ${running ? "bg-good ring-4 ring-goodtint" : "border-2 border-muted"}`} />
+        <div className="mr-auto">
+          <h2 id="gateway" className="text-sm text-muted">
+            Gateway
+          </h2>
+          <p className="text-xl font-semibold" aria-live="polite">
+            {running ? "Running" : "Stopped"}
+          </p>
+        </div>
+        <Button
+          look={running ? "plain" : "primary"}
+          onClick={() => turn.mutate()}
+          disabled={turn.isPending}
+          aria-label={running ? "Stop the gateway" : "Start the gateway"}
+        >
+          {turn.isPending ? (running ? "Stopping …" : "Starting …") : running ? "Stop" : "Start"}
+        </Button>
+      </div>
+      <div className="flex flex-wrap items-center gap-2 text-sm">
+        <code className="px-2.5 py-1.5">{status.mcp_url}</code>
+        <CopyButton text={status.mcp_url} label="Copy the gateway's address" />
+        <span className="text-muted">
+          {running
+            ? "Paste it into an application; this machine alone reaches it."
+            : "Applications get no answer while it is stopped. This page stays."}
+        </span>
+      </div>
+      {turn.error && <Notice tone="bad">{turn.error.message}</Notice>}
+      <p className="text-xs text-muted">
+        McpMux {status.version}, started <Time at={status.started_at} />
+      </p>
+    </div>
+  );
+}
+
+/** Tile is one figure, and the way to the page about it. */
+export function Tile({
+  to,
+  name,
+  value,
+  children,
+}: {
+  to: "/servers" | "/clients" | "/activity";
+  name: string;
+  value: string;
+  children?: ReactNode;
+}) {
+  return (
+    <div className="relative flex flex-col gap-0.5 px-5 py-4 hover:bg-raised">
+      <dt className="text-xs text-muted">
+        <Link to={to} className="after:absolute after:inset-0">
+          {name}
+        </Link>
+      </dt>
+      <dd className="text-2xl font-semibold tabular-nums">
+        {value} <span className="text-sm font-normal text-muted">{children}</span>
+      </dd>
     </div>
   );
 }

@@ -1,18 +1,23 @@
-import { BrowsersCard } from "./BrowsersCard";
+import { useTitle } from "../../ui/useTitle";
+import { AttentionCard } from "./AttentionCard";
 import { ClientsCard } from "./ClientsCard";
 import { GatewayCard } from "./GatewayCard";
-import { QuestionsCard } from "./QuestionsCard";
 import { ServersCard } from "./ServersCard";
+import { Start } from "./Start";
 
+/** HomePage is the state of everything at a glance, with what to do about it. */
 export function HomePage() {
+  useTitle("");
   return (
     <>
-      <h1 className="sr-only">McpMux</h1>
-      <QuestionsCard />
+      <h1 className="sr-only">Home</h1>
       <GatewayCard />
-      <ServersCard />
-      <ClientsCard />
-      <BrowsersCard />
+      <Start />
+      <AttentionCard />
+      <div className="grid items-start gap-6 *:min-w-0 lg:grid-cols-2">
+        <ServersCard />
+        <ClientsCard />
+      </div>
     </>
   );
 }

@@ -5,8 +5,8 @@ import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Notice } from "../../ui/Notice";
 
-/** QuestionsCard holds what waits for the user: clients that may move to another Space, and questions of servers. */
-export function QuestionsCard() {
+/** Questions holds what waits for the user: clients that may move to another Space, and questions of servers. */
+export function Questions() {
   const questions = useStatus().data?.questions ?? [];
   const elicitations = useElicitations().data ?? [];
   if (questions.length + elicitations.length === 0) return null;

@@ -1,0 +1,1 @@
+import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i(){return t(`Add a server`),(0,r.jsx)(e,{children:`Add a server`})}export{i as NewServerPage};

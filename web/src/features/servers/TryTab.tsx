@@ -1,0 +1,5 @@
+import type { Server } from "../../api/types.gen";
+
+export function TryTab({ server: s }: { server: Server }) {
+  return <p>{s.alias}</p>;
+}
