@@ -20,6 +20,10 @@ const (
 	maxAudit     = 10_000
 )
 
+// lastHeader has the id of the last record that an answer of /audit knows of, wanted or not: whoever asks for what comes
+// after that one need not have those before it looked through again.
+const lastHeader = "Mcpmux-Last"
+
 // Recorded tells whoever listens that records were added to the record of requests. It never blocks.
 func (a *Admin) Recorded(count int) {
 	if a.events.heard() {
@@ -53,12 +57,20 @@ func (a *Admin) audit(w http.ResponseWriter, r *http.Request) error {
 	if follow {
 		return a.followAudit(w, r, f)
 	}
+	last, err := a.cfg.Store.LastActivity(r.Context())
+	if err != nil {
+		return err
+	}
 	records := []api.Activity{}
 	if limit > 0 {
 		if records, err = a.activities(r, f); err != nil {
 			return err
 		}
 	}
+	if n := len(records); n > 0 && (n == f.Limit && f.AfterID > 0 || records[n-1].ID > last) {
+		last = records[n-1].ID
+	}
+	w.Header().Set(lastHeader, strconv.FormatInt(last, 10))
 	return answer(w, records, nil)
 }
 

@@ -246,3 +246,25 @@ func FuzzMoment_IsAMomentOrAnErrorInWords(f *testing.F) {
 		}
 	})
 }
+
+// Who asks for what comes after Mcpmux-Last misses nothing, and sees nothing twice.
+func TestAudit_LastIsWhereToGoOn(t *testing.T) {
+	w := newWorld(t)
+	w.record(9)
+	ask := func(query string) (ids []int64, last string) {
+		t.Helper()
+		rec := httptest.NewRecorder()
+		w.socket.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, prefix+"/audit?"+query, nil))
+		for _, e := range read[[]api.Activity](t, rec.Body.String()) {
+			ids = append(ids, e.ID)
+		}
+		return ids, rec.Header().Get(lastHeader)
+	}
+	for query, want := range map[string]string{
+		"": "10", "limit=2": "10", "outcome=cancelled": "10", "before=3": "10", "after=4": "10", "after=4&limit=2": "6", "after=10": "10", "outcome=denied&after=4&limit=1": "7", "limit=0": "10",
+	} {
+		if ids, last := ask(query); last != want {
+			t.Errorf("?%s: %v, last %s, want %s", query, ids, last, want)
+		}
+	}
+}

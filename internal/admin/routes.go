@@ -109,7 +109,7 @@ func table() []route {
 		get("/settings", "The settings.", (*Admin).listSettings),
 		get("/settings/{key}", "One setting.", (*Admin).showSetting),
 		send(put, "/settings/{key}", "Change a setting.", (*Admin).setSetting),
-		streams("/audit", "The record of requests, a page of it, oldest first.", reflect.TypeFor[[]api.Activity](), (*Admin).audit, "activity (one record)",
+		streams("/audit", "The record of requests, a page of it, oldest first. The header Mcpmux-Last has the id after which to ask for what is new.", reflect.TypeFor[[]api.Activity](), (*Admin).audit, "activity (one record)",
 			slices.Concat(record, pages, []param{followed})...),
 		downloads("/audit/export", "The record of requests as a file, oldest first.", "application/x-ndjson (an Activity on each line) or text/csv", (*Admin).exportAudit,
 			slices.Concat(record, []param{{"format", "string", "jsonl or csv; absent, jsonl."}})...),

@@ -27,7 +27,7 @@ func (s *Store) AppendActivity(ctx context.Context, list []mcpmux.Activity) erro
 		return nil
 	}
 	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		last, err := t.count(ctx, "SELECT COALESCE(MAX(last_id), 0) FROM activity")
+		last, err := t.count(ctx, lastActivity)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func newest(block []mcpmux.Activity) (at time.Time) {
 // PruneActivity deletes the blocks whose records are all from before a time, and answers how many records
 // they held. The newest block stays in any case, so that ids are never used again.
 func (s *Store) PruneActivity(ctx context.Context, before time.Time) (int64, error) {
-	const old = " FROM activity WHERE last_at < $1 AND last_id < (SELECT MAX(last_id) FROM activity)"
+	const old = " FROM activity WHERE last_at < $1 AND last_id < (" + lastActivity + ")"
 	var n int64
 	_, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.row(ctx, "SELECT COALESCE(SUM(last_id - first_id + 1), 0)"+old, before.UnixMicro()).Scan(&n); err != nil {

@@ -162,10 +162,13 @@ func (w *walk) block(first int64, text []byte, found []Activity, want int) ([]Ac
 	return found, nil
 }
 
+// lastActivity asks the last row alone: there is no index of the ids that rows end with.
+const lastActivity = "SELECT COALESCE((SELECT last_id FROM activity ORDER BY first_id DESC LIMIT 1), 0)"
+
 // LastActivity is the id of the newest record, 0 where there is none.
 func (s *Store) LastActivity(ctx context.Context) (last int64, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		last, err = t.count(ctx, "SELECT COALESCE(MAX(last_id), 0) FROM activity")
+		last, err = t.count(ctx, lastActivity)
 		return err
 	})
 	return last, err
