@@ -32,9 +32,11 @@ type Gateway interface {
 	Running() bool
 	// Addr is host:port of the listener, or of where it would be.
 	Addr() string
+	// Connected counts what each Client has open: sessions that are in use, and streams.
+	Connected() map[mcpmux.ClientID]int
 	// Call makes a request as a Client, "" being one that has everything in the active Space, and answers
 	// the JSON-RPC response.
-	Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error)
+	Call(ctx context.Context, client mcpmux.ClientID, alias, method string, params []byte) ([]byte, error)
 }
 
 // Logins logs in to Servers. Its errors are for people.
@@ -101,6 +103,8 @@ type Admin struct {
 	tally              *tally.Tally
 	// elicitations are those that wait for an answer.
 	elicitations elicitations
+	// arrivals tells of Clients that come and go.
+	arrivals arrivals
 
 	// turn is held while Changes are read and broadcast; it guards the following.
 	turn sync.Mutex
@@ -143,6 +147,7 @@ func New(cfg Config) (*Admin, error) {
 
 // Close ends every event stream, and lets no new one begin. What else the API does goes on.
 func (a *Admin) Close() {
+	a.arrivals.close()
 	a.events.close()
 	a.logins.close()
 }

@@ -23,8 +23,9 @@ func (a *Admin) client(r *http.Request) (*mcpmux.State, mcpmux.Client, error) {
 	return st, c, err
 }
 
-func clientResource(st *mcpmux.State, c mcpmux.Client) api.Client {
-	out := api.Client{Client: c, Grants: []api.Grant{}, Keys: keysOf(st, c.ID), Authorizations: []mcpmux.Authorization{}}
+// clientResource is a Client as the API shows it. open is what each has open to the gateway.
+func clientResource(st *mcpmux.State, c mcpmux.Client, open map[mcpmux.ClientID]int) api.Client {
+	out := api.Client{Client: c, Connected: open[c.ID], Grants: []api.Grant{}, Keys: keysOf(st, c.ID), Authorizations: []mcpmux.Authorization{}}
 	for _, l := range st.Authorizations {
 		if l.Client == c.ID {
 			out.Authorizations = append(out.Authorizations, l)
@@ -39,6 +40,15 @@ func clientResource(st *mcpmux.State, c mcpmux.Client) api.Client {
 		}
 	}
 	return out
+}
+
+func clientName(st *mcpmux.State, id mcpmux.ClientID) string {
+	for i := range st.Clients {
+		if st.Clients[i].ID == id {
+			return st.Clients[i].Name
+		}
+	}
+	return string(id)
 }
 
 func keysOf(st *mcpmux.State, client mcpmux.ClientID) []mcpmux.AccessKey {
@@ -58,7 +68,7 @@ func (a *Admin) clientAfter(r *http.Request, id mcpmux.ClientID, revision int64,
 	}
 	for _, c := range st.Clients {
 		if c.ID == id {
-			return clientResource(st, c), nil
+			return clientResource(st, c, a.cfg.Gateway.Connected()), nil
 		}
 	}
 	return api.Client{}, mcpmux.Errorf(mcpmux.CodeNotFound, "the client was removed meanwhile")
@@ -69,9 +79,9 @@ func (a *Admin) listClients(r *http.Request) ([]api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []api.Client{}
+	out, open := []api.Client{}, a.cfg.Gateway.Connected()
 	for _, c := range st.Clients {
-		out = append(out, clientResource(st, c))
+		out = append(out, clientResource(st, c, open))
 	}
 	return withRequests(out, a.openRequests(st, r)), nil
 }
@@ -84,7 +94,7 @@ func (a *Admin) showClient(r *http.Request) (api.Client, error) {
 	name := r.PathValue("name")
 	var known []api.Client
 	if err == nil {
-		known, name = []api.Client{clientResource(st, c)}, c.Name
+		known, name = []api.Client{clientResource(st, c, a.cfg.Gateway.Connected())}, c.Name
 	}
 	for _, found := range withRequests(known, a.openRequests(st, r)) {
 		if strings.EqualFold(found.Name, name) {
@@ -163,6 +173,15 @@ func (a *Admin) expiry(life *mcpmux.Duration) (*time.Time, error) {
 	return &at, nil
 }
 
+func (a *Admin) renameClient(r *http.Request, body api.ClientPatch) (api.Client, error) {
+	_, c, err := a.client(r)
+	if err != nil {
+		return api.Client{}, err
+	}
+	rev, err := a.cfg.Store.RenameClient(r.Context(), c.ID, body.Name)
+	return a.clientAfter(r, c.ID, rev, err)
+}
+
 func (a *Admin) deleteClient(r *http.Request) (api.Client, error) {
 	st, c, err := a.client(r)
 	if err != nil {
@@ -170,7 +189,7 @@ func (a *Admin) deleteClient(r *http.Request) (api.Client, error) {
 	}
 	rev, err := a.cfg.Store.DeleteClient(r.Context(), c.ID)
 	_, err = a.settled(r.Context(), rev, err)
-	return clientResource(st, c), err
+	return clientResource(st, c, nil), err
 }
 
 func (a *Admin) setMode(r *http.Request, body api.ClientMode) (api.Client, error) {

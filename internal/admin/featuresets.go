@@ -2,9 +2,11 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
@@ -71,14 +73,29 @@ func setName(st *mcpmux.State, id mcpmux.FeatureSetID) string {
 	return string(id)
 }
 
-func setResource(st *mcpmux.State, set mcpmux.FeatureSet) api.FeatureSet {
+// setResource is a set as the API shows it. counts are those of its Space.
+func setResource(st *mcpmux.State, set mcpmux.FeatureSet, counts map[mcpmux.FeatureSetID][4]int) api.FeatureSet {
 	set.Members = some(set.Members)
-	out := api.FeatureSet{FeatureSet: set, SpaceName: spaceName(st, set.Space), Include: []string{}, Exclude: []string{}}
+	n := counts[set.ID]
+	out := api.FeatureSet{
+		FeatureSet: set, SpaceName: spaceName(st, set.Space), Include: []string{}, Exclude: []string{}, GrantedTo: []string{}, MemberOf: []string{},
+		Resolves: api.FeatureCounts{Tools: n[0], Prompts: n[1], Resources: n[2], Templates: n[3]},
+	}
 	for _, m := range set.Members {
 		if m.Exclude {
 			out.Exclude = append(out.Exclude, writeMember(st, m))
 		} else {
 			out.Include = append(out.Include, writeMember(st, m))
+		}
+	}
+	for _, g := range st.Grants {
+		if g.Set == set.ID {
+			out.GrantedTo = append(out.GrantedTo, clientName(st, g.Client))
+		}
+	}
+	for _, other := range st.FeatureSets {
+		if slices.ContainsFunc(other.Members, func(m mcpmux.Member) bool { return m.Kind == mcpmux.MemberSet && m.Set == set.ID }) {
+			out.MemberOf = append(out.MemberOf, other.Name)
 		}
 	}
 	return out
@@ -100,7 +117,7 @@ func (a *Admin) setAfter(r *http.Request, id mcpmux.FeatureSetID, revision int64
 	}
 	for _, set := range st.FeatureSets {
 		if set.ID == id {
-			return setResource(st, set), nil
+			return setResource(st, set, catalog.Counts(st, set.Space)), nil
 		}
 	}
 	return api.FeatureSet{}, mcpmux.Errorf(mcpmux.CodeNotFound, "the FeatureSet was deleted meanwhile")
@@ -112,9 +129,10 @@ func (a *Admin) listSets(r *http.Request) ([]api.FeatureSet, error) {
 		return nil, err
 	}
 	out := []api.FeatureSet{}
+	counts := catalog.Counts(st, sp.ID)
 	for _, set := range st.FeatureSets {
 		if set.Space == sp.ID {
-			out = append(out, setResource(st, set))
+			out = append(out, setResource(st, set, counts))
 		}
 	}
 	return out, nil
@@ -125,7 +143,7 @@ func (a *Admin) showSet(r *http.Request) (api.FeatureSet, error) {
 	if err != nil {
 		return api.FeatureSet{}, err
 	}
-	return setResource(st, set), nil
+	return setResource(st, set, catalog.Counts(st, set.Space)), nil
 }
 
 func (a *Admin) createSet(r *http.Request, body api.NewFeatureSet) (api.FeatureSet, error) {
@@ -137,6 +155,15 @@ func (a *Admin) createSet(r *http.Request, body api.NewFeatureSet) (api.FeatureS
 	return a.setAfter(r, set.ID, rev, err)
 }
 
+func (a *Admin) renameSet(r *http.Request, body api.FeatureSetPatch) (api.FeatureSet, error) {
+	_, _, set, err := a.set(r)
+	if err != nil {
+		return api.FeatureSet{}, err
+	}
+	rev, err := a.cfg.Store.RenameFeatureSet(r.Context(), set.ID, body.Name)
+	return a.setAfter(r, set.ID, rev, err)
+}
+
 func (a *Admin) deleteSet(r *http.Request) (api.FeatureSet, error) {
 	st, _, set, err := a.set(r)
 	if err != nil {
@@ -144,7 +171,7 @@ func (a *Admin) deleteSet(r *http.Request) (api.FeatureSet, error) {
 	}
 	rev, err := a.cfg.Store.DeleteFeatureSet(r.Context(), set.ID)
 	_, err = a.settled(r.Context(), rev, err)
-	return setResource(st, set), err
+	return setResource(st, set, catalog.Counts(st, set.Space)), err
 }
 
 func (a *Admin) addMembers(r *http.Request, body api.Members) (api.FeatureSet, error) {

@@ -295,7 +295,7 @@ func (a *Admin) denyClient(r *http.Request) (api.Client, error) {
 		q.State = "denied"
 		shown := withRequests(nil, []api.Request{q})[0]
 		if c, err := findClient(st, q.KnownClient); err == nil && q.KnownClient != "" {
-			shown = clientResource(st, c)
+			shown = clientResource(st, c, a.cfg.Gateway.Connected())
 			shown.Request = &q
 		}
 		return shown, nil

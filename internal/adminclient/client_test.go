@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpmux/mcpmux/internal/admin/api"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
@@ -54,7 +55,7 @@ func TestClient_RefusalIsTheDaemonsError(t *testing.T) {
 		w.WriteHeader(http.StatusConflict)
 		_, _ = w.Write([]byte(`{"error":{"code":"conflict","message":"there is a Space Work already"}}`))
 	})
-	_, err := c.CreateSpace(t.Context(), "Work")
+	_, err := c.CreateSpace(t.Context(), api.NewSpace{Name: "Work"})
 	var e *mcpmux.Error
 	if !errors.As(err, &e) || e.Code != mcpmux.CodeConflict || e.Message != "there is a Space Work already" {
 		t.Errorf("error is %#v", err)
@@ -70,7 +71,7 @@ func TestClient_AnswerThatIsNoErrorResourceIsInternal(t *testing.T) {
 
 func TestClient_DaemonThatDiesIsUnavailableNotAbsent(t *testing.T) {
 	c := daemon(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	if _, err := c.CreateSpace(t.Context(), "Work"); mcpmux.CodeOf(err) != mcpmux.CodeUnavailable {
+	if _, err := c.CreateSpace(t.Context(), api.NewSpace{Name: "Work"}); mcpmux.CodeOf(err) != mcpmux.CodeUnavailable {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -87,7 +88,7 @@ func TestClient_CancelledRequestSaysSo(t *testing.T) {
 func TestCall_ResultArrivesByteForByte(t *testing.T) {
 	const result = `{ "content": [],  "x": 12345678901234567890, "h": "<b>" }`
 	c := daemon(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(result)) })
-	got, err := c.Call(t.Context(), "", "t", json.RawMessage(`{}`))
+	got, err := c.Call(t.Context(), api.Call{Name: "t", Arguments: json.RawMessage(`{}`)})
 	if err != nil || string(got) != result {
 		t.Errorf("result %s, %v; want %s", got, err, result)
 	}

@@ -64,13 +64,18 @@ func (c *Client) Spaces(ctx context.Context) ([]api.Space, error) {
 }
 
 // CreateSpace makes a Space.
-func (c *Client) CreateSpace(ctx context.Context, name string) (api.Space, error) {
-	return post[api.Space](ctx, c, "", api.SpaceName{Name: name}, "spaces")
+func (c *Client) CreateSpace(ctx context.Context, n api.NewSpace) (api.Space, error) {
+	return post[api.Space](ctx, c, "", n, "spaces")
 }
 
-// RenameSpace gives a Space another name.
-func (c *Client) RenameSpace(ctx context.Context, name, to string) (api.Space, error) {
-	return fetch[api.Space](ctx, c, request{method: http.MethodPatch, path: []string{"spaces", name}, body: api.SpaceName{Name: to}})
+// PatchSpace changes a Space's name, icon or both.
+func (c *Client) PatchSpace(ctx context.Context, name string, p api.SpacePatch) (api.Space, error) {
+	return fetch[api.Space](ctx, c, request{method: http.MethodPatch, path: []string{"spaces", name}, body: p})
+}
+
+// SpaceDeletion says what deleting a Space would destroy.
+func (c *Client) SpaceDeletion(ctx context.Context, name string) (api.SpaceDeletion, error) {
+	return get[api.SpaceDeletion](ctx, c, nil, "spaces", name, "deletion")
 }
 
 // ActivateSpace makes a Space the active one.
@@ -173,6 +178,21 @@ func (c *Client) DeleteFeatureSet(ctx context.Context, space, name string) (api.
 	return remove[api.FeatureSet](ctx, c, space, nil, "featuresets", name)
 }
 
+// RenameFeatureSet gives a FeatureSet another name.
+func (c *Client) RenameFeatureSet(ctx context.Context, space, name, to string) (api.FeatureSet, error) {
+	return fetch[api.FeatureSet](ctx, c, request{method: http.MethodPatch, path: []string{"featuresets", name}, query: inSpace(space), body: api.FeatureSetPatch{Name: to}})
+}
+
+// SetMembers replaces all members of a FeatureSet.
+func (c *Client) SetMembers(ctx context.Context, space, name string, list api.MemberList) (api.FeatureSet, error) {
+	return fetch[api.FeatureSet](ctx, c, request{method: http.MethodPut, path: []string{"featuresets", name, "members"}, query: inSpace(space), body: list})
+}
+
+// PreviewMembers says what SetMembers would lead to.
+func (c *Client) PreviewMembers(ctx context.Context, space, name string, list api.PreviewMembers) (api.SetPreview, error) {
+	return post[api.SetPreview](ctx, c, space, list, "featuresets", name, "preview")
+}
+
 // AddMembers adds members, as texts like "tool:github/create_*", to a FeatureSet.
 func (c *Client) AddMembers(ctx context.Context, space, name string, members []string, exclude bool) (api.FeatureSet, error) {
 	return post[api.FeatureSet](ctx, c, space, api.Members{Members: members, Exclude: exclude}, "featuresets", name, "members")
@@ -196,6 +216,16 @@ func (c *Client) Client(ctx context.Context, name string) (api.Client, error) {
 // CreateClient makes a Client and its first access key.
 func (c *Client) CreateClient(ctx context.Context, n api.NewClient) (api.CreatedClient, error) {
 	return post[api.CreatedClient](ctx, c, "", n, "clients")
+}
+
+// RenameClient gives a Client another name.
+func (c *Client) RenameClient(ctx context.Context, name, to string) (api.Client, error) {
+	return fetch[api.Client](ctx, c, request{method: http.MethodPatch, path: []string{"clients", name}, body: api.ClientPatch{Name: to}})
+}
+
+// ClientFeatures says of every Feature of a Space, "" being the one that the Client is in, why it sees it or does not.
+func (c *Client) ClientFeatures(ctx context.Context, name, space string) (api.ClientFeatures, error) {
+	return get[api.ClientFeatures](ctx, c, inSpace(space), "clients", name, "features")
 }
 
 // DeleteClient removes a Client with its keys and Grants.
@@ -275,9 +305,9 @@ func (c *Client) AnswerElicitation(ctx context.Context, id string, answer api.El
 }
 
 // Call calls a tool by its qualified name as a Client, or for "" with everything of the active Space, and
-// returns its result as the server sent it.
-func (c *Client) Call(ctx context.Context, client, name string, arguments json.RawMessage) (json.RawMessage, error) {
-	return post[json.RawMessage](ctx, c, "", api.Call{Client: client, Name: name, Arguments: arguments}, "call")
+// Call uses a tool, a prompt or a resource, and returns the result as the Server sent it.
+func (c *Client) Call(ctx context.Context, call api.Call) (json.RawMessage, error) {
+	return post[json.RawMessage](ctx, c, "", call, "call")
 }
 
 // Tools lists the tools that a Client sees, or for "" those of the active Space.

@@ -543,7 +543,7 @@ func TestLogin_TwoSpacesNeverMix(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, oauthtest.Script{Life: 60})
 	here := w.server("gh", mcpmux.LoginConfig{})
-	work, _, err := w.store.CreateSpace(t.Context(), "work")
+	work, _, err := w.store.CreateSpace(t.Context(), "work", "")
 	if err != nil {
 		t.Fatal(err)
 	}

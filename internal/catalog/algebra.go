@@ -45,22 +45,29 @@ func (a *atlas) evaluate(id mcpmux.FeatureSetID, path []mcpmux.FeatureSetID) *va
 			if m.Exclude {
 				side = v.exclude
 			}
-			if m.Kind != mcpmux.MemberSet {
-				a.addMember(side, m)
-				continue
-			}
-			n := a.evaluate(m.Set, path)
-			if n.err != nil {
-				v.err = n.err
+			if v.err = a.addValue(side, m, path); v.err != nil {
 				break
 			}
-			side.or(n.grants)
 		}
 	}
 	v.grants = v.include.clone()
 	v.grants.andNot(v.exclude)
 	a.values[id] = v
 	return v
+}
+
+// addValue adds what one member stands for.
+func (a *atlas) addValue(to bitset, m *mcpmux.Member, path []mcpmux.FeatureSetID) error {
+	if m.Kind != mcpmux.MemberSet {
+		a.addMember(to, m)
+		return nil
+	}
+	n := a.evaluate(m.Set, path)
+	if n.err != nil {
+		return n.err
+	}
+	to.or(n.grants)
+	return nil
 }
 
 // addMember adds what one Server or Feature member names. Members are kept by alias and name; one that

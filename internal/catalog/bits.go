@@ -35,6 +35,15 @@ func (b bitset) andNot(o bitset) {
 	}
 }
 
+func (b bitset) empty() bool {
+	for _, w := range b {
+		if w != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (b bitset) clone() bitset { return append(bitset(nil), b...) }
 
 // each calls f with the members in ascending order.

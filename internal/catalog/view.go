@@ -88,12 +88,7 @@ func (b *builder) view(c mcpmux.Client) *View {
 	}
 	v.Space = space
 	a := b.atlas(space)
-	sets := a.defaults()
-	for _, g := range b.grants[c.ID] {
-		if g.Space == space {
-			sets = append(sets, g.Set)
-		}
-	}
+	sets := a.setsOf(b.grants[c.ID])
 	sees, err := a.granted(sets)
 	if err != nil {
 		v.Refusal = err.Error()
@@ -117,6 +112,17 @@ func (b *builder) atlas(space mcpmux.SpaceID) *atlas {
 		b.atlases[space] = a
 	}
 	return a
+}
+
+// setsOf are the sets that count for a Client with these grants.
+func (a *atlas) setsOf(grants []mcpmux.Grant) []mcpmux.FeatureSetID {
+	sets := a.defaults()
+	for _, g := range grants {
+		if g.Space == a.space {
+			sets = append(sets, g.Set)
+		}
+	}
+	return sets
 }
 
 // defaults are the sets that every Client of the Space has.

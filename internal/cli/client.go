@@ -17,7 +17,9 @@ func (a *app) clientCommand() *cobra.Command {
 	return group("client", "clients: the applications that may call the gateway",
 		a.ask("list", "list the clients", takes(), a.clientList),
 		a.ask("show NAME", "show a client with its Space, grants and keys", takes("NAME"), a.clientShow),
+		a.clientExplainCommand(),
 		a.clientCreateCommand(),
+		a.ask("rename NAME NEW", "give a client another name", takes("NAME", "NEW"), a.clientRename),
 		a.ask("remove NAME", "remove a client; its keys stop working at once", takes("NAME"), a.clientRemove),
 		a.clientApproveCommand(),
 		a.ask("deny NAME", "deny what an application waits for (NAME is its name, or the code that its page shows), or let a client in no longer", takes("NAME"), a.clientDeny),
@@ -36,7 +38,7 @@ func (a *app) clientList(cmd *cobra.Command, c *adminclient.Client, _ []string) 
 		var rows [][]string
 		for _, cl := range clients {
 			if cl.ID != "" {
-				rows = append(rows, []string{cl.Name, string(cl.Mode), cl.SpaceName, yesNo(cl.Approved), whenOrNever(cl.LastSeen)})
+				rows = append(rows, []string{cl.Name, string(cl.Mode), cl.SpaceName, yesNo(cl.Approved), seenLast(cl)})
 			}
 		}
 		table(w, "no clients; `mcpmux client create NAME` makes one", "NAME MODE SPACE APPROVED LAST-SEEN", rows)
@@ -65,6 +67,11 @@ func writeWaiting(w io.Writer, clients []api.Client) {
 func (a *app) clientShow(cmd *cobra.Command, c *adminclient.Client, args []string) error {
 	client, err := c.Client(cmd.Context(), args[0])
 	return a.reply(client, err, func(w io.Writer) { writeClient(w, client) })
+}
+
+func (a *app) clientRename(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+	client, err := c.RenameClient(cmd.Context(), args[0], args[1])
+	return a.reply(client, err, says("the client %q is now called %q", args[0], args[1]))
 }
 
 func (a *app) clientRemove(cmd *cobra.Command, c *adminclient.Client, args []string) error {
@@ -161,6 +168,14 @@ func checkMode(cmd *cobra.Command, mode string) error {
 	return oneOf(cmd, "the mode", mode, string(mcpmux.ModeFollow), string(mcpmux.ModeLocked), string(mcpmux.ModeAsk))
 }
 
+// seenLast is when a Client was here.
+func seenLast(c api.Client) string {
+	if c.Connected > 0 {
+		return "now"
+	}
+	return whenOrNever(c.LastSeen)
+}
+
 func or(text, absent string) string {
 	if text == "" {
 		return absent
@@ -181,7 +196,7 @@ func writeClient(w io.Writer, c api.Client) {
 		[2]string{"space", c.SpaceName},
 		[2]string{"grants", strings.Join(grants, ", ")},
 		[2]string{"created", when(c.CreatedAt)},
-		[2]string{"last seen", whenOrNever(c.LastSeen)},
+		[2]string{"last seen", seenLast(c)},
 	)
 	if len(c.Keys) > 0 {
 		fmt.Fprintln(w)

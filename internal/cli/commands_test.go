@@ -15,7 +15,36 @@ import (
 var (
 	noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-	work = api.Space{ID: "s1", Name: "Work", Active: true, Default: true, CreatedAt: noon}
+	work = api.Space{Space: mcpmux.Space{ID: "s1", Name: "Work", Icon: "🦊", Active: true, Default: true, CreatedAt: noon}, Counts: api.SpaceCounts{Servers: 2, Clients: 1}}
+
+	deletion = api.SpaceDeletion{
+		Space: "Work", Servers: []api.DeletedServer{{Alias: "github", Values: 2, Secrets: 1, LoggedIn: true}}, Secrets: 1, Logins: 1,
+		FeatureSets: []string{"reading"}, Grants: 2, NextActive: "My Space",
+		Clients: []api.DeletionEffect{
+			{Client: "cursor", Mode: mcpmux.ModeLocked, Effect: api.DeletionStrands, Grants: 1},
+			{Client: "claude", Mode: mcpmux.ModeFollow, Effect: api.DeletionMoves},
+			{Client: "codex", Mode: mcpmux.ModeLocked, Effect: api.DeletionTakesGrants, Grants: 1},
+		},
+	}
+
+	named = func(name string) api.FeatureName {
+		return api.FeatureName{Server: "github", Kind: "tool", Name: name, Qualified: "github_" + name, Member: "tool:github/" + name}
+	}
+
+	preview = api.SetPreview{
+		In: 2, Gained: 1, Lost: 1, Idle: []string{"server:gone"},
+		Features: []api.SelectedFeature{{FeatureName: named("get"), In: true, Was: true}, {FeatureName: named("list"), In: true}, {FeatureName: named("delete"), Was: true}},
+		Clients:  []api.ClientEffect{{Client: "cursor", Now: true, Gains: []string{"github_list"}, Loses: []string{"github_delete"}}, {Client: "claude", Loses: []string{"github_delete"}}},
+	}
+
+	explained = api.ClientFeatures{
+		Client: "cursor", Space: "Work", Here: true, Visible: 1,
+		Features: []api.ExplainedFeature{
+			{FeatureName: named("get"), Visible: true, Reason: "granted", Included: []api.Step{{Set: "reading", Member: "set:base"}, {Set: "base", Member: "tool:github/get*"}}},
+			{FeatureName: named("delete"), Reason: "excluded", Included: []api.Step{{Set: "All"}}, Excluded: []api.Step{{Set: "reading", Member: "tool:github/delete*", Exclude: true}}},
+			{FeatureName: named("list"), Reason: "not_granted"},
+		},
+	}
 
 	github = api.Server{
 		Server: mcpmux.Server{
@@ -151,6 +180,12 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("space list"), answers: map[string]any{"GET /spaces": []api.Space{work}}},
 			{args: []string{"space", "create", "A/B c"}, answers: map[string]any{"POST /spaces": work}},
 			{args: []string{"space", "rename", "A/B c", "D"}, answers: map[string]any{"PATCH /spaces/A%2FB%20c": work}},
+			{args: []string{"space", "create", "Work", "--icon", "🦊", "--json"}, answers: map[string]any{"POST /spaces": work}},
+			{args: []string{"space", "icon", "Work", "🦊"}, answers: map[string]any{"PATCH /spaces/Work": work}},
+			{args: words("space icon Work"), answers: map[string]any{"PATCH /spaces/Work": api.Space{Space: mcpmux.Space{Name: "Work"}}}},
+			{args: words("space delete Work --dry-run"), answers: map[string]any{"GET /spaces/Work/deletion": deletion}},
+			{args: words("space delete Work --dry-run"), answers: map[string]any{"GET /spaces/Work/deletion": api.SpaceDeletion{Space: "Work", Refused: "this is the default Space, which cannot be deleted"}}},
+			{args: words("space delete Work --yes"), answers: map[string]any{"DELETE /spaces/Work": work}},
 			{args: words("space activate Work"), answers: map[string]any{"POST /spaces/Work/activate": work}},
 			{args: words("space delete Work"), answers: map[string]any{"DELETE /spaces/Work": mcpmux.Errorf(mcpmux.CodeDenied, "the default Space cannot be deleted")}},
 		},
@@ -158,6 +193,22 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("featureset show reading"), answers: map[string]any{"GET /featuresets/reading": reading}},
 			{args: words("featureset include reading tool:github/get_* server:files --space Work"), answers: map[string]any{"POST /featuresets/reading/members": reading}},
 			{args: words("featureset exclude reading set:Other --remove"), answers: map[string]any{"DELETE /featuresets/reading/members": reading}},
+		},
+		"members": {
+			{args: words("featureset list"), answers: map[string]any{"GET /featuresets": []api.FeatureSet{{
+				FeatureSet: reading.FeatureSet, Resolves: api.FeatureCounts{Tools: 2, Prompts: 1}, GrantedTo: []string{"cursor"},
+			}}}},
+			{args: words("featureset rename reading writing --space Work"), answers: map[string]any{"PATCH /featuresets/reading": reading}},
+			{args: words("featureset set reading --include tool:github/get_* --include server:files --exclude set:Other"), answers: map[string]any{"PUT /featuresets/reading/members": reading}},
+			{args: words("featureset set reading --include server:gone --dry-run"), answers: map[string]any{"POST /featuresets/reading/preview": preview}},
+			{args: words("featureset set reading --dry-run --json"), answers: map[string]any{"POST /featuresets/reading/preview": api.SetPreview{}}},
+			{args: words("featureset set reading --include nonsense")},
+		},
+		"explain": {
+			{args: words("client explain cursor"), answers: map[string]any{"GET /clients/cursor/features": explained}},
+			{args: words("client explain cursor github_delete --space Work"), answers: map[string]any{"GET /clients/cursor/features": explained}},
+			{args: words("client explain cursor tool:github/gone"), answers: map[string]any{"GET /clients/cursor/features": explained}},
+			{args: words("client rename cursor editor"), answers: map[string]any{"PATCH /clients/cursor": cursor}},
 		},
 		"client": {
 			{args: words("client create cursor"), answers: client},

@@ -28,12 +28,17 @@ func (a *app) featureSetCommand() *cobra.Command {
 			set, err := c.CreateFeatureSet(cmd.Context(), space, args[0])
 			return a.reply(set, err, says("created the set %q", args[0]))
 		}),
+		a.ask("rename NAME NEW [--space S]", "give a FeatureSet another name", takes("NAME", "NEW"), func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
+			set, err := c.RenameFeatureSet(cmd.Context(), space, args[0], args[1])
+			return a.reply(set, err, says("the set %q is now called %q", args[0], args[1]))
+		}),
 		a.ask("delete NAME [--space S]", "delete a FeatureSet", takes("NAME"), func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
 			gone, err := c.DeleteFeatureSet(cmd.Context(), space, args[0])
 			return a.reply(gone, err, says("deleted the set %q", args[0]))
 		}),
 		a.membersCommand(&space, "include", "add members to a FeatureSet", false),
 		a.membersCommand(&space, "exclude", "add exclusions to a FeatureSet; they win over every inclusion", true),
+		a.membersSetCommand(&space),
 	)
 	cmd.PersistentFlags().StringVar(&space, "space", "", "Space of the set (default: the active one)")
 	return cmd
@@ -83,14 +88,29 @@ func checkMember(cmd *cobra.Command, member string) error {
 func writeSets(w io.Writer, sets []api.FeatureSet) {
 	var rows [][]string
 	for _, s := range sets {
-		rows = append(rows, []string{s.Name, string(s.Kind), strconv.Itoa(len(s.Members))})
+		rows = append(rows, []string{s.Name, string(s.Kind), strconv.Itoa(len(s.Members)), selects(s.Resolves), or(strings.Join(s.GrantedTo, ", "), "-")})
 	}
-	table(w, "no sets", "NAME KIND MEMBERS", rows)
+	table(w, "no sets", "NAME KIND MEMBERS SELECTS GRANTED-TO", rows)
+}
+
+// selects is what a set comes to, in words.
+func selects(n api.FeatureCounts) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		noun string
+	}{{n.Tools, "tool"}, {n.Prompts, "prompt"}, {n.Resources, "resource"}, {n.Templates, "template"}} {
+		if p.n > 0 {
+			parts = append(parts, count(p.n, p.noun))
+		}
+	}
+	return or(strings.Join(parts, ", "), "nothing")
 }
 
 // writeSet is a FeatureSet for people.
 func writeSet(w io.Writer, s api.FeatureSet) {
-	facts(w, [2]string{"set", s.Name}, [2]string{"space", s.SpaceName}, [2]string{"kind", string(s.Kind)})
+	facts(w, [2]string{"set", s.Name}, [2]string{"space", s.SpaceName}, [2]string{"kind", string(s.Kind)}, [2]string{"selects", selects(s.Resolves)},
+		[2]string{"granted to", strings.Join(s.GrantedTo, ", ")}, [2]string{"member of", strings.Join(s.MemberOf, ", ")})
 	for _, m := range s.Include {
 		fmt.Fprintln(w, "  include "+oneLine(m))
 	}

@@ -184,6 +184,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
 		Record: d.ledger.record, Refused: d.audit, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
 		Renew:    d.renew,
+		Came:     func() { d.desk.clientsCame() },
 		LoginURL: d.auth.Offer, LoginEnded: d.loginEnded,
 		Elicit: func(ctx context.Context, e mcpmux.Elicitation) ([]byte, bool) { return d.desk.elicit(ctx, e) },
 	})

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -149,28 +150,36 @@ func TestLedger_WritesInBatchesAndWhatIsLeftAtTheEnd(t *testing.T) {
 	})
 }
 
-// Whoever shows calls as they are made is told once for each writing, however many batches it takes.
+// Whoever shows calls as they are made is told soon after one, and twice in a second at most, of all of them.
 func TestLedger_TellsHowManyRecordsWereWritten(t *testing.T) {
-	var told []int
-	broken := false
-	l := newLedger(func(context.Context, []mcpmux.Activity) error {
-		if broken {
-			return errors.New("disk")
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		broken := false
+		l := newLedger(func(context.Context, []mcpmux.Activity) error {
+			if broken {
+				return errors.New("disk")
+			}
+			return nil
+		}, slog.New(slog.DiscardHandler))
+		begun := time.Now()
+		l.wrote = func(n int) { told = append(told, fmt.Sprint(time.Since(begun), " ", n)) }
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); l.run(ctx) }()
+		for range 30 { // for three seconds
+			l.record(mcpmux.Activity{Method: "tools/call"})
+			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // the clock of the bubble
 		}
-		return nil
-	}, slog.New(slog.DiscardHandler))
-	l.wrote = func(n int) { told = append(told, n) }
-	for range ledgerBatch + 10 {
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of the bubble
+		broken = true
 		l.record(mcpmux.Activity{Method: "tools/call"})
-	}
-	l.flush(t.Context())
-	l.flush(t.Context()) // nothing is new
-	broken = true
-	l.record(mcpmux.Activity{Method: "tools/call"})
-	l.flush(t.Context())
-	if !slices.Equal(told, []int{ledgerBatch + 10}) {
-		t.Errorf("told %v", told)
-	}
+		cancel()
+		<-ended
+		want := []string{"250ms 3", "750ms 5", "1.25s 5", "1.75s 5", "2.25s 5", "2.75s 5", "3.25s 2"}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q", told)
+		}
+	})
 }
 
 // A burst of calls costs no decision its row, nor does a write that fails.

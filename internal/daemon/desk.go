@@ -54,12 +54,15 @@ func (c commands) Stop(ctx context.Context) error  { return c.d.front.Stop(ctx) 
 func (c commands) Running() bool                   { return c.d.front.Running() }
 func (c commands) Addr() string                    { return c.d.front.Addr() }
 
+// Connected counts what each client has open.
+func (c commands) Connected() map[mcpmux.ClientID]int { return c.d.gateway.Connected(time.Now()) }
+
 // Call makes a request as a client.
-func (c commands) Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error) {
+func (c commands) Call(ctx context.Context, client mcpmux.ClientID, alias, method string, params []byte) ([]byte, error) {
 	if !c.d.front.Running() {
 		return nil, mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway is stopped; start it with `mcpmux gateway start`")
 	}
-	return c.d.gateway.Call(ctx, client, method, params)
+	return c.d.gateway.Call(ctx, client, alias, method, params)
 }
 
 // servers is the supervisor as the admin API asks it.
@@ -253,6 +256,8 @@ func (k *desk) serverStatus(id mcpmux.ServerID, st mcpmux.ServerStatus) {
 func (k *desk) gatewayChanged(running bool) {
 	k.admin.Publish("gateway", map[string]any{"running": running})
 }
+
+func (k *desk) clientsCame() { k.admin.ClientsCame() }
 
 // elicit puts a Server's question to whoever has the dashboard open, where the user wants that; false means
 // that nobody is there.

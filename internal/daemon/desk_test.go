@@ -34,7 +34,7 @@ func smallDaemon(t *testing.T) *daemon {
 	})}
 	d.desk = &desk{d: d}
 	d.desk.admin, err = admin.New(admin.Config{
-		Store: st, Servers: servers{new(supervisor.Supervisor)}, Gateway: commands{d}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: newKeys(st, Options{}, log), Process: func() api.Process { return api.Process{} },
+		Store: st, Servers: servers{new(supervisor.Supervisor)}, Gateway: nobodyCalls{commands{d}}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: newKeys(st, Options{}, log), Process: func() api.Process { return api.Process{} },
 		NewKey: func() (string, string, [32]byte) { return "", "", [32]byte{} },
 	})
 	if err != nil {
@@ -114,3 +114,8 @@ func TestPrune_ForgetsSessionsUnusedForAWeekAndKeepsTheLastChanges(t *testing.T)
 		t.Errorf("%d of %d changes are left, %v", len(all), rev, err)
 	}
 }
+
+// nobodyCalls is a gateway without sessions.
+type nobodyCalls struct{ commands }
+
+func (nobodyCalls) Connected() map[mcpmux.ClientID]int { return nil }

@@ -10,10 +10,12 @@ import (
 )
 
 const (
-	// ledgerEvery is how long records wait to be written together: one transaction for all of them. A page that shows
-	// calls as they are made hears of them then, and puts what it hears within 100 ms together: it shows a call well
-	// within a second of its end.
-	ledgerEvery = 500 * time.Millisecond
+	// ledgerEvery is how long records wait to be written together: one transaction for all of them. With tellEvery it is
+	// most of the time between the end of a call and its showing in the dashboard, which is to be less than a second.
+	ledgerEvery = 250 * time.Millisecond
+
+	// tellEvery is how often those who show calls as they are made are told that there are more.
+	tellEvery = 500 * time.Millisecond
 
 	// ledgerRoom is how many records may wait. A burst beyond it loses records rather than slow down calls.
 	ledgerRoom = 1 << 16
@@ -32,8 +34,10 @@ type ledger struct {
 	in      chan mcpmux.Activity
 	first   chan mcpmux.Activity // decisions
 	dropped atomic.Int64
-	// wrote is told how many records were written, as often as they are: at most once in ledgerEvery. It may be nil.
-	wrote func(count int)
+	// wrote is told how many records were written, at most once in tellEvery. It may be nil.
+	wrote  func(count int)
+	untold int       // written since
+	told   time.Time // last
 	// decided are the decisions that are recorded here.
 	decided *decisions
 }
@@ -76,12 +80,7 @@ func (l *ledger) flush(ctx context.Context) {
 	if n := l.dropped.Swap(0); n > 0 {
 		l.log.Warn("activity records were dropped", "count", n)
 	}
-	written := 0
-	defer func() {
-		if written > 0 && l.wrote != nil {
-			l.wrote(written)
-		}
-	}()
+	defer l.tell()
 	for {
 		batch := l.take()
 		if len(batch) == 0 {
@@ -96,7 +95,15 @@ func (l *ledger) flush(ctx context.Context) {
 			}
 			return
 		}
-		written += len(batch)
+		l.untold += len(batch)
+	}
+}
+
+// tell tells how many records were written, unless it has just told: then it does the next time.
+func (l *ledger) tell() {
+	if now := time.Now(); l.wrote != nil && l.untold > 0 && now.Sub(l.told) >= tellEvery {
+		l.wrote(l.untold)
+		l.untold, l.told = 0, now
 	}
 }
 

@@ -34,6 +34,8 @@ type Config struct {
 	Challenge func(w http.ResponseWriter, r *http.Request, err error)
 	// Seen notes that a Client was here, and by which credential. It must be cheap.
 	Seen func(mcpmux.ClientID, mcpmux.KeyID)
+	// Came notes that a session or a listen stream began or ended. It must not block. Nil: nobody wants to know.
+	Came func()
 	// Record takes the record of a request that was made or refused. It must not block.
 	Record func(mcpmux.Activity)
 	// Refused takes the record of a request that was refused because its Client has too many, or asks too often: such
@@ -97,6 +99,9 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	if cfg.Seen == nil {
 		cfg.Seen = func(mcpmux.ClientID, mcpmux.KeyID) {}
+	}
+	if cfg.Came == nil {
+		cfg.Came = func() {}
 	}
 	if cfg.Record == nil {
 		cfg.Record = func(mcpmux.Activity) {}

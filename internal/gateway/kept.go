@@ -309,6 +309,7 @@ func (g *Gateway) admit(s *session) *rpcError {
 		g.dropSession(s)
 		return errCredentialEnded
 	}
+	g.cfg.Came()
 	return nil
 }
 

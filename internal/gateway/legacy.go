@@ -327,6 +327,7 @@ func (g *Gateway) endSession(s *session) {
 // dropSession ends what there is of a session in memory. Where sessions are kept its client can come back to it.
 func (g *Gateway) dropSession(s *session) {
 	g.sessions.remove(s)
+	g.cfg.Came()
 	g.hub.forget(s)
 	s.close()
 	g.disown(s)

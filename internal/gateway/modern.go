@@ -225,7 +225,11 @@ func (x *exchange) listen(r *http.Request) {
 	l.tasks = own.ids()
 	defer l.cancel()
 	x.g.streams.add(l)
-	defer x.g.streams.remove(l)
+	x.g.cfg.Came()
+	defer func() {
+		x.g.streams.remove(l)
+		x.g.cfg.Came()
+	}()
 	defer x.g.hub.forget(l)
 	if !x.g.current.Load().admits(x.id) { // asked after adding, so that no Apply comes between
 		x.fail(errCredentialEnded)

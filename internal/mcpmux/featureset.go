@@ -1,6 +1,9 @@
 package mcpmux
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // FeatureSetID identifies a FeatureSet.
 type FeatureSetID string
@@ -56,6 +59,22 @@ type Member struct {
 	Name string `json:"name,omitempty"`
 	// Set is the nested FeatureSet of a MemberSet.
 	Set FeatureSetID `json:"set_id,omitempty"`
+}
+
+// TakesMembers is the error of writing members to a set whose content is computed.
+func (s *FeatureSet) TakesMembers() error {
+	if s.Kind != SetCustom && s.Kind != SetDefault {
+		return Errorf(CodeConflict, "%q is a built-in FeatureSet whose content follows from the Servers; it takes no members", s.Name)
+	}
+	return nil
+}
+
+// RefuseCycle is the error of FeatureSet set having the members add, where it would be part of a cycle then.
+func RefuseCycle(sets []FeatureSet, set FeatureSetID, add []Member) error {
+	if way := FindCycle(sets, set, add); way != nil {
+		return Errorf(CodeConflict, "a FeatureSet cannot be a member of itself: %s", strings.Join(way, " → "))
+	}
+	return nil
 }
 
 // FindCycle reports the cycle that FeatureSet set would be part of once the members add were added to it,

@@ -11,10 +11,11 @@ import (
 
 // The kinds of Changes: what was written, and which method wrote it.
 const (
-	spaceCreated   = "space.created"
-	spaceRenamed   = "space.renamed"
-	spaceActivated = "space.activated"
-	spaceDeleted   = "space.deleted"
+	spaceCreated     = "space.created"
+	spaceRenamed     = "space.renamed"
+	spaceIconChanged = "space.icon_changed"
+	spaceActivated   = "space.activated"
+	spaceDeleted     = "space.deleted"
 
 	serverCreated  = "server.created"
 	serverUpdated  = "server.updated"
@@ -28,10 +29,12 @@ const (
 	featuresChanged = "features.changed"
 
 	setCreated        = "featureset.created"
+	setRenamed        = "featureset.renamed"
 	setDeleted        = "featureset.deleted"
 	setMembersChanged = "featureset.members_changed"
 
 	clientCreated     = "client.created"
+	clientRenamed     = "client.renamed"
 	clientDeleted     = "client.deleted"
 	clientModeChanged = "client.mode_changed"
 	clientApproved    = "client.approved"

@@ -28,19 +28,12 @@ func (s *Store) CreateClient(ctx context.Context, n NewClient) (mcpmux.Client, i
 
 func insertClient(ctx context.Context, t *tx, n NewClient) (mcpmux.Client, error) {
 	c := mcpmux.Client{ID: mcpmux.ClientID(newID()), Name: n.Name, Mode: n.Mode, Approved: n.Approved, CreatedAt: t.now}
-	if err := checkName("client", n.Name); err != nil {
-		return c, err
-	}
 	var err error
 	if c.Space, err = spaceForMode(ctx, t, n.Mode, n.Space); err != nil {
 		return c, err
 	}
-	same, err := t.count(ctx, "SELECT count(*) FROM clients WHERE name_key = $1", nameKey(n.Name))
-	if err != nil {
+	if err := clientNameFree(ctx, t, n.Name, ""); err != nil {
 		return c, err
-	}
-	if same > 0 {
-		return c, mcpmux.Errorf(mcpmux.CodeConflict, "there is a client %q already", n.Name)
 	}
 	err = t.exec(ctx, `INSERT INTO clients (id, name, name_key, mode, approved, space_id, declined_id, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, '', $7)`,
@@ -55,6 +48,35 @@ func insertClient(ctx context.Context, t *tx, n NewClient) (mcpmux.Client, error
 		}
 	}
 	return c, t.change(ctx, clientCreated, c.Space, string(c.ID))
+}
+
+// clientNameFree refuses a bad name and one that another Client than except has.
+func clientNameFree(ctx context.Context, t *tx, name string, except mcpmux.ClientID) error {
+	if err := checkName("client", name); err != nil {
+		return err
+	}
+	n, err := t.count(ctx, "SELECT count(*) FROM clients WHERE name_key = $1 AND id <> $2", nameKey(name), string(except))
+	if err == nil && n > 0 {
+		return mcpmux.Errorf(mcpmux.CodeConflict, "there is a client %q already", name)
+	}
+	return err
+}
+
+// RenameClient gives a Client another name. Its keys, logins and grants stay: none of them knows it by that.
+func (s *Store) RenameClient(ctx context.Context, id mcpmux.ClientID, name string) (int64, error) {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		c, err := findClient(ctx, t, id)
+		if err != nil || c.Name == name {
+			return err
+		}
+		if err := clientNameFree(ctx, t, name, id); err != nil {
+			return err
+		}
+		if err := t.exec(ctx, "UPDATE clients SET name = $1, name_key = $2 WHERE id = $3", name, nameKey(name), string(id)); err != nil {
+			return err
+		}
+		return t.change(ctx, clientRenamed, c.Space, string(id))
+	})
 }
 
 // spaceForMode is the Space that a Client of a mode is bound to: none for follow, the given one for locked,

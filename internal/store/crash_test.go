@@ -110,7 +110,7 @@ func TestStore_ParallelWritesAllCommit(t *testing.T) {
 	for w := range 8 {
 		wg.Go(func() {
 			for i := range 10 {
-				if _, _, err := f.CreateSpace(bg, fmt.Sprintf("Space %d %d", w, i)); err != nil {
+				if _, _, err := f.CreateSpace(bg, fmt.Sprintf("Space %d %d", w, i), ""); err != nil {
 					t.Error(err)
 				}
 			}

@@ -44,7 +44,7 @@ func TestStore_NamesAreUniqueWhateverTheirCase(t *testing.T) {
 	f.set(home, "Mine")
 	f.client("Cursor", mcpmux.ModeFollow, "")
 	f.server(home, "gh")
-	f.refused(mcpmux.CodeConflict, "already")(only(f.CreateSpace(bg, "straße é")))
+	f.refused(mcpmux.CodeConflict, "already")(only(f.CreateSpace(bg, "straße é", "")))
 	f.refused(mcpmux.CodeConflict, "already")(f.RenameSpace(bg, home, "STRAßE É"))
 	f.refused(mcpmux.CodeConflict, "already")(only(f.CreateFeatureSet(bg, home, "mINE")))
 	f.refused(mcpmux.CodeConflict, "already")(only(f.CreateFeatureSet(bg, home, "all")))
@@ -63,7 +63,7 @@ func TestStore_UnfitNamesAreRefused(t *testing.T) {
 	f := newStore(t)
 	home := f.home()
 	for _, name := range []string{"", " a", "a ", "a\nb", "a\x00", "a\u200bb", "a\u202eb", "\xff", strings.Repeat("x", 101)} {
-		f.refused(mcpmux.CodeInvalid, "name")(only(f.CreateSpace(bg, name)))
+		f.refused(mcpmux.CodeInvalid, "name")(only(f.CreateSpace(bg, name, "")))
 		f.refused(mcpmux.CodeInvalid, "name")(only(f.CreateFeatureSet(bg, home, name)))
 		f.refused(mcpmux.CodeInvalid, "name")(only(f.CreateClient(bg, NewClient{Name: name, Mode: mcpmux.ModeFollow})))
 	}

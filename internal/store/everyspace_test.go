@@ -170,7 +170,7 @@ func TestStore_NewSpaceWithoutTheKeyIsMadeWhereNoValueIsCopied(t *testing.T) {
 	f.everySpaceServer(home, "gh", value("env", "TOKEN", "one"))
 	f.reopen()
 	before := f.state()
-	f.refused(mcpmux.CodeUnavailable, `"gh"`)(only(f.CreateSpace(bg, "Half")))
+	f.refused(mcpmux.CodeUnavailable, `"gh"`)(only(f.CreateSpace(bg, "Half", "")))
 	if diff := cmp.Diff(before, f.state()); diff != "" {
 		t.Errorf("something was half done: %s", diff)
 	}

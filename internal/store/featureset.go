@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
@@ -33,18 +34,8 @@ func (s *Store) CreateFeatureSet(ctx context.Context, space mcpmux.SpaceID, name
 		if err != nil {
 			return err
 		}
-		if err := checkName("FeatureSet", name); err != nil {
+		if err := setNameFree(ctx, t, sp, name, ""); err != nil {
 			return err
-		}
-		if strings.HasPrefix(nameKey(name), nameKey(mcpmux.ServerSetPrefix)) {
-			return mcpmux.Errorf(mcpmux.CodeInvalid, "names that begin with %s are those of the sets that each Server has", mcpmux.ServerSetPrefix)
-		}
-		n, err := t.count(ctx, "SELECT count(*) FROM feature_sets WHERE space_id = $1 AND name_key = $2", string(space), nameKey(name))
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			return mcpmux.Errorf(mcpmux.CodeConflict, "there is a FeatureSet %q in the Space %q already", name, sp.Name)
 		}
 		if err := insertSet(ctx, t, set, ""); err != nil {
 			return err
@@ -52,6 +43,45 @@ func (s *Store) CreateFeatureSet(ctx context.Context, space mcpmux.SpaceID, name
 		return t.change(ctx, setCreated, space, string(set.ID))
 	})
 	return set, rev, err
+}
+
+// setNameFree refuses a bad name and one that another set of the Space than except has.
+func setNameFree(ctx context.Context, t *tx, sp mcpmux.Space, name string, except mcpmux.FeatureSetID) error {
+	if err := checkName("FeatureSet", name); err != nil {
+		return err
+	}
+	if strings.HasPrefix(nameKey(name), nameKey(mcpmux.ServerSetPrefix)) {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "names that begin with %s are those of the sets that each Server has", mcpmux.ServerSetPrefix)
+	}
+	n, err := t.count(ctx, "SELECT count(*) FROM feature_sets WHERE space_id = $1 AND name_key = $2 AND id <> $3", string(sp.ID), nameKey(name), string(except))
+	if err == nil && n > 0 {
+		return mcpmux.Errorf(mcpmux.CodeConflict, "there is a FeatureSet %q in the Space %q already", name, sp.Name)
+	}
+	return err
+}
+
+// RenameFeatureSet gives a custom set another name. Where it is granted or a member it stays so.
+func (s *Store) RenameFeatureSet(ctx context.Context, id mcpmux.FeatureSetID, name string) (int64, error) {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		set, err := findSet(ctx, t, id)
+		if err != nil || set.Name == name {
+			return err
+		}
+		if set.Kind != mcpmux.SetCustom {
+			return mcpmux.Errorf(mcpmux.CodeConflict, "%q is a built-in FeatureSet, which keeps its name", set.Name)
+		}
+		sp, err := findSpace(ctx, t, set.Space)
+		if err != nil {
+			return err
+		}
+		if err := setNameFree(ctx, t, sp, name, id); err != nil {
+			return err
+		}
+		if err := t.exec(ctx, "UPDATE feature_sets SET name = $1, name_key = $2 WHERE id = $3", name, nameKey(name), string(id)); err != nil {
+			return err
+		}
+		return t.change(ctx, setRenamed, set.Space, string(id))
+	})
 }
 
 // findSet reads one set without its members.
@@ -94,8 +124,8 @@ func (s *Store) AddMembers(ctx context.Context, id mcpmux.FeatureSetID, members 
 		if err != nil {
 			return err
 		}
-		if way := mcpmux.FindCycle(sets, id, members); way != nil {
-			return mcpmux.Errorf(mcpmux.CodeConflict, "a FeatureSet cannot be a member of itself: %s", strings.Join(way, " → "))
+		if err := mcpmux.RefuseCycle(sets, id, members); err != nil {
+			return err
 		}
 		changed := false
 		for _, m := range members {
@@ -110,6 +140,73 @@ func (s *Store) AddMembers(ctx context.Context, id mcpmux.FeatureSetID, members 
 		}
 		return t.change(ctx, setMembersChanged, set.Space, string(id))
 	})
+}
+
+// SetMembers gives a custom or Default set these members in place of those that it had, in this order. None may be
+// there on both sides.
+func (s *Store) SetMembers(ctx context.Context, id mcpmux.FeatureSetID, members []mcpmux.Member) (int64, error) {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		set, members, err := membersFor(ctx, t, id, members)
+		if err != nil {
+			return err
+		}
+		if members, err = eachOnce(ctx, t, members); err != nil {
+			return err
+		}
+		sets, err := readSets(ctx, t, set.Space)
+		if err != nil {
+			return err
+		}
+		if err := mcpmux.RefuseCycle(sets, id, members); err != nil {
+			return err
+		}
+		at := slices.IndexFunc(sets, func(s mcpmux.FeatureSet) bool { return s.ID == id })
+		if slices.Equal(sets[at].Members, members) {
+			return nil
+		}
+		if err := t.exec(ctx, "DELETE FROM set_members WHERE owner_id = $1", string(id)); err != nil {
+			return err
+		}
+		if err := insertMembers(ctx, t, id, members); err != nil {
+			return err
+		}
+		return t.change(ctx, setMembersChanged, set.Space, string(id))
+	})
+}
+
+// eachOnce leaves out members that are there twice, and refuses one that is on both sides.
+func eachOnce(ctx context.Context, t *tx, members []mcpmux.Member) ([]mcpmux.Member, error) {
+	side := make(map[mcpmux.Member]bool, len(members))
+	out := make([]mcpmux.Member, 0, len(members))
+	for _, m := range members {
+		key := m
+		key.Exclude = false
+		was, twice := side[key]
+		if twice && was != m.Exclude {
+			return nil, mcpmux.Errorf(mcpmux.CodeInvalid, "%s is included and excluded; a member is one or the other", describe(ctx, t, m))
+		}
+		if !twice {
+			side[key], out = m.Exclude, append(out, m)
+		}
+	}
+	return out, nil
+}
+
+// insertMembers writes members of a set that has none of them. Their ids sort in this order.
+func insertMembers(ctx context.Context, t *tx, id mcpmux.FeatureSetID, members []mcpmux.Member) error {
+	rows := make([][]any, len(members))
+	for i, m := range members {
+		rows[i] = []any{newID(), string(id), m.Exclude, string(m.Kind), m.Server, m.Name, nestedOf(m)}
+	}
+	return t.insert(ctx, "INSERT INTO set_members (id, owner_id, is_excluded, kind, server, name, set_id)", rows)
+}
+
+// nestedOf is the set_id of a member's row.
+func nestedOf(m mcpmux.Member) any {
+	if m.Kind == mcpmux.MemberSet {
+		return string(m.Set)
+	}
+	return nil
 }
 
 // RemoveMembers removes members, each as it was added: side, kind and names.
@@ -160,19 +257,24 @@ func describe(ctx context.Context, t *tx, m mcpmux.Member) string {
 // formed and of the same Space. A ServerAll set as a member becomes the Server it stands for, so that the
 // member survives the Server's reinstallation as others do.
 func memberWrite(ctx context.Context, t *tx, id mcpmux.FeatureSetID, members []mcpmux.Member) (mcpmux.FeatureSet, []mcpmux.Member, error) {
+	set, out, err := membersFor(ctx, t, id, members)
+	if err == nil && len(members) == 0 {
+		err = mcpmux.Errorf(mcpmux.CodeInvalid, "no member was given")
+	}
+	return set, out, err
+}
+
+func membersFor(ctx context.Context, t *tx, id mcpmux.FeatureSetID, members []mcpmux.Member) (mcpmux.FeatureSet, []mcpmux.Member, error) {
 	set, err := findSet(ctx, t, id)
 	if err != nil {
 		return set, nil, err
 	}
-	if set.Kind != mcpmux.SetCustom && set.Kind != mcpmux.SetDefault {
-		return set, nil, mcpmux.Errorf(mcpmux.CodeConflict, "%q is a built-in FeatureSet whose content follows from the Servers; it takes no members", set.Name)
-	}
-	if len(members) == 0 {
-		return set, nil, mcpmux.Errorf(mcpmux.CodeInvalid, "no member was given")
+	if err := set.TakesMembers(); err != nil {
+		return set, nil, err
 	}
 	out := make([]mcpmux.Member, len(members))
 	for i, m := range members {
-		if err := checkMember(m); err != nil {
+		if err := CheckMember(m); err != nil {
 			return set, nil, err
 		}
 		if m.Kind == mcpmux.MemberSet {
@@ -196,7 +298,8 @@ func memberWrite(ctx context.Context, t *tx, id mcpmux.FeatureSetID, members []m
 // maxFeatureName bounds the name or URI in a member.
 const maxFeatureName = 4096
 
-func checkMember(m mcpmux.Member) error {
+// CheckMember refuses a member that is not well formed.
+func CheckMember(m mcpmux.Member) error {
 	named := false
 	switch m.Kind {
 	case mcpmux.MemberSet:
@@ -247,12 +350,8 @@ func putMember(ctx context.Context, t *tx, id mcpmux.FeatureSetID, m mcpmux.Memb
 	if row != "" {
 		return true, t.exec(ctx, "UPDATE set_members SET is_excluded = $1 WHERE id = $2", m.Exclude, row)
 	}
-	var nested any
-	if m.Kind == mcpmux.MemberSet {
-		nested = string(m.Set)
-	}
 	return true, t.exec(ctx, "INSERT INTO set_members (id, owner_id, is_excluded, kind, server, name, set_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		newID(), string(id), m.Exclude, string(m.Kind), m.Server, m.Name, nested)
+		newID(), string(id), m.Exclude, string(m.Kind), m.Server, m.Name, nestedOf(m))
 }
 
 // readSets reads the sets of one Space, or of all for "", with their members, in order of creation.

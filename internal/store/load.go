@@ -40,11 +40,11 @@ func loadSpaces(ctx context.Context, t *tx, st *mcpmux.State) error {
 	return t.each(ctx, func(rows *sql.Rows) error {
 		var sp mcpmux.Space
 		var created int64
-		err := rows.Scan(&sp.ID, &sp.Name, &sp.Active, &sp.Default, &created)
+		err := rows.Scan(&sp.ID, &sp.Name, &sp.Icon, &sp.Active, &sp.Default, &created)
 		sp.CreatedAt = timeOf(created)
 		st.Spaces = append(st.Spaces, sp)
 		return err
-	}, "SELECT id, name, active, is_default, created_at FROM spaces ORDER BY id")
+	}, "SELECT id, name, icon, active, is_default, created_at FROM spaces ORDER BY id")
 }
 
 func loadServers(ctx context.Context, t *tx, st *mcpmux.State) error {

@@ -9,15 +9,18 @@ import (
 )
 
 // CreateSpace makes a Space with its sets All and Default, and its copies of the Servers of every Space. It
-// is not active. Where such a Server has values that cannot be opened, no Space is made.
-func (s *Store) CreateSpace(ctx context.Context, name string) (mcpmux.Space, int64, error) {
-	sp := mcpmux.Space{ID: mcpmux.SpaceID(newID()), Name: name}
+// is not active, and an empty icon is none. Where such a Server has values that cannot be opened, no Space is made.
+func (s *Store) CreateSpace(ctx context.Context, name, icon string) (mcpmux.Space, int64, error) {
+	sp := mcpmux.Space{ID: mcpmux.SpaceID(newID()), Name: name, Icon: icon}
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		sp.CreatedAt = t.now
 		if err := spaceNameFree(ctx, t, name, ""); err != nil {
 			return err
 		}
 		if err := insertSpace(ctx, t, sp); err != nil {
+			return err
+		}
+		if err := putIcon(ctx, t, sp.ID, icon); err != nil {
 			return err
 		}
 		return s.installEverySpaceServers(ctx, t, sp.ID)
@@ -56,8 +59,8 @@ func spaceNameFree(ctx context.Context, t *tx, name string, except mcpmux.SpaceI
 func findSpace(ctx context.Context, t *tx, id mcpmux.SpaceID) (mcpmux.Space, error) {
 	sp := mcpmux.Space{ID: id}
 	var created int64
-	err := t.row(ctx, "SELECT name, active, is_default, created_at FROM spaces WHERE id = $1", string(id)).
-		Scan(&sp.Name, &sp.Active, &sp.Default, &created)
+	err := t.row(ctx, "SELECT name, icon, active, is_default, created_at FROM spaces WHERE id = $1", string(id)).
+		Scan(&sp.Name, &sp.Icon, &sp.Active, &sp.Default, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return sp, mcpmux.Errorf(mcpmux.CodeNotFound, "there is no such Space")
 	}
@@ -65,21 +68,53 @@ func findSpace(ctx context.Context, t *tx, id mcpmux.SpaceID) (mcpmux.Space, err
 	return sp, err
 }
 
-// RenameSpace gives a Space another name.
-func (s *Store) RenameSpace(ctx context.Context, id mcpmux.SpaceID, name string) (int64, error) {
+// SpacePatch says what to change about a Space; nil stays. An empty Icon takes it away.
+type SpacePatch struct {
+	Name, Icon *string
+}
+
+// UpdateSpace changes a Space's name, icon or both.
+func (s *Store) UpdateSpace(ctx context.Context, id mcpmux.SpaceID, p SpacePatch) (int64, error) {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		sp, err := findSpace(ctx, t, id)
-		if err != nil || sp.Name == name {
+		if err != nil {
 			return err
 		}
-		if err := spaceNameFree(ctx, t, name, id); err != nil {
+		if p.Name != nil && *p.Name != sp.Name {
+			if err := renameSpace(ctx, t, id, *p.Name); err != nil {
+				return err
+			}
+		}
+		if p.Icon == nil || *p.Icon == sp.Icon {
+			return nil
+		}
+		if err := putIcon(ctx, t, id, *p.Icon); err != nil {
 			return err
 		}
-		if err := t.exec(ctx, "UPDATE spaces SET name = $1, name_key = $2 WHERE id = $3", name, nameKey(name), string(id)); err != nil {
-			return err
-		}
-		return t.change(ctx, spaceRenamed, id, string(id))
+		return t.change(ctx, spaceIconChanged, id, string(id))
 	})
+}
+
+func putIcon(ctx context.Context, t *tx, id mcpmux.SpaceID, icon string) error {
+	if err := checkIcon(icon); err != nil {
+		return err
+	}
+	return t.exec(ctx, "UPDATE spaces SET icon = $1 WHERE id = $2", icon, string(id))
+}
+
+// RenameSpace gives a Space another name.
+func (s *Store) RenameSpace(ctx context.Context, id mcpmux.SpaceID, name string) (int64, error) {
+	return s.UpdateSpace(ctx, id, SpacePatch{Name: &name})
+}
+
+func renameSpace(ctx context.Context, t *tx, id mcpmux.SpaceID, name string) error {
+	if err := spaceNameFree(ctx, t, name, id); err != nil {
+		return err
+	}
+	if err := t.exec(ctx, "UPDATE spaces SET name = $1, name_key = $2 WHERE id = $3", name, nameKey(name), string(id)); err != nil {
+		return err
+	}
+	return t.change(ctx, spaceRenamed, id, string(id))
 }
 
 // ActivateSpace makes a Space the active one.

@@ -83,7 +83,7 @@ func (f *fixture) home() mcpmux.SpaceID {
 
 func (f *fixture) space(name string) mcpmux.SpaceID {
 	f.t.Helper()
-	sp, _, err := f.CreateSpace(bg, name)
+	sp, _, err := f.CreateSpace(bg, name, "")
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ func TestStore_ChangeIsInTheSameTransaction(t *testing.T) {
 	if _, err := f.raw().Exec("CREATE TRIGGER no_changes BEFORE INSERT ON changes BEGIN SELECT RAISE(ABORT, 'no'); END"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := f.CreateSpace(bg, "Work"); err == nil {
+	if _, _, err := f.CreateSpace(bg, "Work", ""); err == nil {
 		t.Error("a Space was written without its Change")
 	}
 	if diff := cmp.Diff(before, f.state()); diff != "" {
@@ -283,9 +283,11 @@ func TestStore_EveryWriteAppendsItsChange(t *testing.T) {
 		}
 		rev = r
 	}
-	work, r, err := f.CreateSpace(bg, "Work")
+	work, r, err := f.CreateSpace(bg, "Work", "")
 	step(r, err)
 	step(f.RenameSpace(bg, work.ID, "Job"))
+	icon := "🦊"
+	step(f.UpdateSpace(bg, work.ID, SpacePatch{Icon: &icon}))
 	step(f.ActivateSpace(bg, work.ID))
 	srv, r, err := f.CreateServer(bg, NewServer{Space: work.ID, Alias: "gh", Definition: mcpmux.Definition{Transport: "http", URL: "https://x.test/mcp"}})
 	step(r, err)
@@ -299,8 +301,11 @@ func TestStore_EveryWriteAppendsItsChange(t *testing.T) {
 	member := []mcpmux.Member{{Kind: "tool", Server: "gh", Name: "*"}}
 	step(f.AddMembers(bg, set.ID, member))
 	step(f.RemoveMembers(bg, set.ID, member))
+	step(f.SetMembers(bg, set.ID, member))
+	step(f.RenameFeatureSet(bg, set.ID, "Reading"))
 	c, r, err := f.CreateClient(bg, NewClient{Name: "Cursor", Mode: mcpmux.ModeAsk})
 	step(r, err)
+	step(f.RenameClient(bg, c.ID, "Editor"))
 	step(f.SetClientApproved(bg, c.ID, true))
 	step(f.SetClientApproved(bg, c.ID, false))
 	g := mcpmux.Grant{Client: c.ID, Space: work.ID, Set: set.ID}
@@ -319,9 +324,9 @@ func TestStore_EveryWriteAppendsItsChange(t *testing.T) {
 	step(f.DeleteServer(bg, srv.ID))
 	step(f.DeleteSpace(bg, work.ID))
 	want := []string{
-		"space.created", "space.renamed", "space.activated", "server.created", "server.enabled", "server.disabled", "server.updated",
+		"space.created", "space.renamed", "space.icon_changed", "space.activated", "server.created", "server.enabled", "server.disabled", "server.updated",
 		"features.changed", "features.changed", "featureset.created", "featureset.members_changed", "featureset.members_changed",
-		"client.created", "client.approved", "client.denied", "grant.added", "grant.removed", "space.activated", "client.stayed",
+		"featureset.members_changed", "featureset.renamed", "client.created", "client.renamed", "client.approved", "client.denied", "grant.added", "grant.removed", "space.activated", "client.stayed",
 		"client.switched", "client.mode_changed", "key.created", "key.revoked", "setting.changed", "client.deleted",
 		"featureset.deleted", "server.deleted", "space.deleted",
 	}
@@ -367,7 +372,7 @@ func TestStore_ChangedWakesAfterTheCommit(t *testing.T) {
 	if err := f.AppendActivity(bg, []mcpmux.Activity{{At: time.Now()}}); err != nil {
 		t.Fatal(err)
 	}
-	f.refused(mcpmux.CodeConflict, "already")(func() (int64, error) { _, r, err := f.CreateSpace(bg, "one"); return r, err }())
+	f.refused(mcpmux.CodeConflict, "already")(func() (int64, error) { _, r, err := f.CreateSpace(bg, "one", ""); return r, err }())
 	select {
 	case <-f.Changed():
 		t.Error("woken without a Change")

@@ -15,6 +15,8 @@ type Client struct {
 	Keys      []mcpmux.AccessKey `json:"keys"`
 	// Authorizations are its logins.
 	Authorizations []mcpmux.Authorization `json:"authorizations"`
+	// Connected counts what it has open to the gateway now: sessions that are in use, and streams.
+	Connected int `json:"connected"`
 	// Request is what it waits for; a Client with an empty id is none before that is approved.
 	Request *Request `json:"request,omitempty"`
 }
@@ -33,6 +35,41 @@ type NewClient struct {
 	Space     string           `json:"space,omitempty"`
 	Grants    []string         `json:"grants,omitempty"`
 	ExpiresIn *mcpmux.Duration `json:"expires_in,omitempty"`
+}
+
+// ClientPatch gives a Client another name.
+type ClientPatch struct {
+	Name string `json:"name"`
+}
+
+// ClientFeatures says of every Feature of a Space why a Client sees it or does not.
+type ClientFeatures struct {
+	Client string `json:"client"`
+	Space  string `json:"space"`
+	// Here says that the client is in the Space now.
+	Here bool `json:"here"`
+	// Refusal says why the client sees nothing at all; empty where it may see something.
+	Refusal  string             `json:"refusal,omitempty"`
+	Visible  int                `json:"visible"`
+	Features []ExplainedFeature `json:"features"`
+}
+
+// ExplainedFeature is one Feature with the reason. Reason is granted, excluded, not_granted, server_disabled, refused (the
+// client sees nothing at all) or elsewhere (it is in another Space). Included is the way from a granted set to the member
+// that names the Feature, Excluded the one to the member that takes it away.
+type ExplainedFeature struct {
+	FeatureName
+	Visible  bool   `json:"visible"`
+	Reason   string `json:"reason"`
+	Included []Step `json:"included,omitempty"`
+	Excluded []Step `json:"excluded,omitempty"`
+}
+
+// Step is one member of one set on such a way. Member is empty in a set that has everything: All, or that of a server.
+type Step struct {
+	Set     string `json:"set"`
+	Member  string `json:"member,omitempty"`
+	Exclude bool   `json:"exclude,omitempty"`
 }
 
 // CreatedClient is a new Client and its access key, which is never shown again.
@@ -77,9 +114,16 @@ type SwitchAnswer struct {
 	Accept bool `json:"accept"`
 }
 
-// Call is one tool call: by its qualified name, as a Client, or as nobody with everything of the active Space.
+// Call is one use of a Feature, as a Client, or as nobody with everything of a Space.
 type Call struct {
-	Client    string          `json:"client,omitempty"`
+	Client string `json:"client,omitempty"`
+	// Space is the active one where it is left out. A Client is in the Space that its mode says.
+	Space string `json:"space,omitempty"`
+	// Server is the alias of a Server whose Features go by their own names then, as at /mcp/s/<alias>.
+	Server string `json:"server,omitempty"`
+	// Kind is tool where it is left out, prompt or resource.
+	Kind mcpmux.FeatureKind `json:"kind,omitempty"`
+	// Name is the qualified name of a tool or prompt, or the URI of a resource.
 	Name      string          `json:"name"`
 	Arguments json.RawMessage `json:"arguments,omitempty"`
 }

@@ -7,14 +7,6 @@ import (
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
-// Space is a Space.
-type Space = mcpmux.Space
-
-// SpaceName names a Space that is made, or gives one another name.
-type SpaceName struct {
-	Name string `json:"name"`
-}
-
 // Server is a Server with its Space, its live state and what it offers. It has the names of its values
 // (environment, headers, inputs) and never a value.
 type Server struct {

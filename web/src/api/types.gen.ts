@@ -107,7 +107,10 @@ export interface Authorization {
 export interface Call {
   arguments?: unknown;
   client?: string;
+  kind?: "tool" | "prompt" | "resource" | "template";
   name: string;
+  server?: string;
+  space?: string;
 }
 
 export interface Check {
@@ -119,6 +122,7 @@ export interface Check {
 export interface Client {
   approved: boolean;
   authorizations: Authorization[];
+  connected: number;
   created_at: string;
   declined_space_id?: string;
   grants: Grant[];
@@ -132,6 +136,22 @@ export interface Client {
   space_id?: string;
 }
 
+export interface ClientEffect {
+  client: string;
+  gains: string[];
+  loses: string[];
+  now: boolean;
+}
+
+export interface ClientFeatures {
+  client: string;
+  features: ExplainedFeature[];
+  here: boolean;
+  refusal?: string;
+  space: string;
+  visible: number;
+}
+
 export interface ClientGrant {
   set: string;
   space?: string;
@@ -142,10 +162,15 @@ export interface ClientMode {
   space?: string;
 }
 
+export interface ClientPatch {
+  name: string;
+}
+
 export interface CreatedClient {
   access_key: string;
   approved: boolean;
   authorizations: Authorization[];
+  connected: number;
   created_at: string;
   declined_space_id?: string;
   grants: Grant[];
@@ -223,6 +248,20 @@ export interface Definition {
   url?: string;
 }
 
+export interface DeletedServer {
+  alias: string;
+  logged_in: boolean;
+  secrets: number;
+  values: number;
+}
+
+export interface DeletionEffect {
+  client: string;
+  effect: string;
+  grants: number;
+  mode: "follow" | "locked" | "ask";
+}
+
 export interface Doctor {
   checks: Check[];
   ok: boolean;
@@ -255,6 +294,19 @@ export interface ErrorBody {
   error: Error;
 }
 
+export interface ExplainedFeature {
+  excluded?: Step[];
+  included?: Step[];
+  kind: "tool" | "prompt" | "resource" | "template";
+  member: string;
+  name: string;
+  off?: boolean;
+  qualified?: string;
+  reason: string;
+  server: string;
+  visible: boolean;
+}
+
 export interface Feature {
   description?: string;
   kind: "tool" | "prompt" | "resource" | "template";
@@ -272,14 +324,21 @@ export interface FeatureCounts {
 export interface FeatureSet {
   created_at: string;
   exclude: string[];
+  granted_to: string[];
   id: string;
   include: string[];
   kind: "all" | "default" | "server_all" | "custom";
+  member_of: string[];
   members: Member[];
   name: string;
+  resolves: FeatureCounts;
   server?: string;
   space: string;
   space_id: string;
+}
+
+export interface FeatureSetPatch {
+  name: string;
 }
 
 export interface Grant {
@@ -337,6 +396,11 @@ export interface Member {
   set_id?: string;
 }
 
+export interface MemberList {
+  exclude: string[];
+  include: string[];
+}
+
 export interface Members {
   exclude: boolean;
   members: string[];
@@ -380,6 +444,11 @@ export interface NewServer {
   values?: Value[];
 }
 
+export interface NewSpace {
+  icon?: string;
+  name: string;
+}
+
 export interface Paired {
   browser: string;
   peer: string;
@@ -389,6 +458,12 @@ export interface Paired {
 export interface PairingCode {
   code: string;
   remote?: boolean;
+}
+
+export interface PreviewMembers {
+  exclude: string[];
+  include: string[];
+  new?: boolean;
 }
 
 export interface Question {
@@ -439,6 +514,17 @@ export interface Secrets {
   source: string;
   state: string;
   warning?: string;
+}
+
+export interface SelectedFeature {
+  in: boolean;
+  kind: "tool" | "prompt" | "resource" | "template";
+  member: string;
+  name: string;
+  off?: boolean;
+  qualified?: string;
+  server: string;
+  was: boolean;
 }
 
 export interface Server {
@@ -492,6 +578,15 @@ export interface ServerStatus {
   stderr?: string[];
 }
 
+export interface SetPreview {
+  clients: ClientEffect[];
+  features: SelectedFeature[];
+  gained: number;
+  idle: string[];
+  in: number;
+  lost: number;
+}
+
 export interface Setting {
   default: string;
   description: string;
@@ -505,14 +600,35 @@ export interface SettingValue {
 
 export interface Space {
   active: boolean;
+  counts: SpaceCounts;
   created_at: string;
   default: boolean;
+  icon?: string;
   id: string;
   name: string;
 }
 
-export interface SpaceName {
-  name: string;
+export interface SpaceCounts {
+  clients: number;
+  feature_sets: number;
+  servers: number;
+}
+
+export interface SpaceDeletion {
+  clients: DeletionEffect[];
+  feature_sets: string[];
+  grants: number;
+  logins: number;
+  next_active?: string;
+  refused?: string;
+  secrets: number;
+  servers: DeletedServer[];
+  space: string;
+}
+
+export interface SpacePatch {
+  icon?: string;
+  name?: string;
 }
 
 export interface Status {
@@ -539,6 +655,12 @@ export interface Status {
   statements: number;
   version: string;
   warnings: string[];
+}
+
+export interface Step {
+  exclude?: boolean;
+  member?: string;
+  set: string;
 }
 
 export interface SwitchAnswer {
