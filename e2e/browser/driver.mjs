@@ -112,10 +112,10 @@ const ops = {
   async scheme({ page, scheme }) { await at(page).page.emulateMedia({ colorScheme: scheme }); },
   async shot({ page, path }) { await at(page).page.screenshot({ path, fullPage: true, animations: "disabled" }); },
   async upload({ page, label, path }) { await at(page).page.getByLabel(label).setInputFiles(path); },
-  // download presses a button and keeps the file that comes.
-  async download({ page, button, path }) {
+  // download presses a button, or what else has a role, and keeps the file that comes.
+  async download({ page, button, role, path }) {
     const { page: p } = at(page);
-    const [file] = await Promise.all([p.waitForEvent("download"), p.getByRole("button", { name: button }).first().click()]);
+    const [file] = await Promise.all([p.waitForEvent("download"), p.getByRole(role ?? "button", { name: button }).first().click()]);
     await file.saveAs(path);
     return file.suggestedFilename();
   },

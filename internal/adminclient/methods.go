@@ -350,29 +350,6 @@ func (c *Client) SetSetting(ctx context.Context, key, value string) (api.Setting
 	return fetch[api.Setting](ctx, c, request{method: http.MethodPut, path: []string{"settings", key}, body: api.SettingValue{Value: value}})
 }
 
-// Audit is up to limit entries of the audit log after the one with the id after; 0 asks for the last ones. Decisions
-// leaves out what is none (mcpmux.Activity.Decision).
-func (c *Client) Audit(ctx context.Context, after int64, limit int, decisions bool) ([]api.Activity, error) {
-	return get[[]api.Activity](ctx, c, auditQuery(after, limit, "", decisions), "audit")
-}
-
-// FollowAudit hands each the last limit entries of the audit log and every new one, until ctx is cancelled or
-// each fails.
-func (c *Client) FollowAudit(ctx context.Context, limit int, decisions bool, each func(api.Activity) error) error {
-	return follow(ctx, c, request{method: http.MethodGet, path: []string{"audit"}, query: auditQuery(0, limit, "1", decisions)}, each)
-}
-
-func auditQuery(after int64, limit int, follow string, decisions bool) map[string]string {
-	q := map[string]string{"limit": strconv.Itoa(limit), "follow": follow}
-	if decisions {
-		q["decisions"] = "1"
-	}
-	if after > 0 {
-		q["after"] = strconv.FormatInt(after, 10)
-	}
-	return q
-}
-
 // inSpace is the query that names a Space.
 func inSpace(space string) map[string]string { return map[string]string{"space": space} }
 
