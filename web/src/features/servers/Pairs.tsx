@@ -12,7 +12,7 @@ export interface Pair {
 }
 
 // Names that people give to what nobody else should have.
-const secretive = /(token|secret|passw|api_?key|auth|credential|private|cookie)/i;
+const secretive = /(token|secret|passw|api[-_]?key|auth|credential|private|cookie)/i;
 
 interface Props {
   title: string;
