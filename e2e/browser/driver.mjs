@@ -112,10 +112,11 @@ const ops = {
   async scheme({ page, scheme }) { await at(page).page.emulateMedia({ colorScheme: scheme }); },
   async shot({ page, path }) { await at(page).page.screenshot({ path, fullPage: true, animations: "disabled" }); },
   async upload({ page, label, path }) { await at(page).page.getByLabel(label).setInputFiles(path); },
-  // download presses a button, or what else has a role, and keeps the file that comes.
-  async download({ page, button, role, path }) {
+  // download presses a button, or what else has a role, or a key, and keeps the file that comes.
+  async download({ page, button, role, key, path }) {
     const { page: p } = at(page);
-    const [file] = await Promise.all([p.waitForEvent("download"), p.getByRole(role ?? "button", { name: button }).first().click()]);
+    const press = () => key ? p.keyboard.press(key) : p.getByRole(role ?? "button", { name: button }).first().click();
+    const [file] = await Promise.all([p.waitForEvent("download"), press()]);
     await file.saveAs(path);
     return file.suggestedFilename();
   },
