@@ -1,1 +1,1 @@
-import{et as e,tt as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i(){return t(`Clients`),(0,r.jsx)(e,{children:`Clients`})}export{i as ClientsPage};
+import{nt as e,tt as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i(){return e(`Clients`),(0,r.jsx)(t,{children:`Clients`})}export{i as ClientsPage};

@@ -1,1 +1,1 @@
-import{et as e,tt as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i({name:n}){return t(`FeatureSet`),(0,r.jsx)(e,{children:n})}export{i as FeatureSetPage};
+import{nt as e,tt as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i({name:n}){return e(`FeatureSet`),(0,r.jsx)(t,{children:n})}export{i as FeatureSetPage};

@@ -1,1 +1,1 @@
-import{et as e,tt as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i(){return t(`FeatureSets`),(0,r.jsx)(e,{children:`FeatureSets`})}export{i as FeatureSetsPage};
+import{nt as e,tt as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i(){return e(`FeatureSets`),(0,r.jsx)(t,{children:`FeatureSets`})}export{i as FeatureSetsPage};

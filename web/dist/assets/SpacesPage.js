@@ -1,1 +1,1 @@
-import{et as e,tt as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i(){return t(`Spaces`),(0,r.jsx)(e,{children:`Spaces`})}export{i as SpacesPage};
+import{nt as e,tt as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i(){return e(`Spaces`),(0,r.jsx)(t,{children:`Spaces`})}export{i as SpacesPage};
