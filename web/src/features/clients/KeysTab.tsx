@@ -26,7 +26,7 @@ export function KeysTab({ client: c }: { client: Client }) {
         {c.keys.length === 0 ? (
           <p className="text-sm text-muted">It has none. An application that cannot log in by itself needs one.</p>
         ) : (
-          <Table label="Access keys" head={["Key", "For", "Made", "Last used", "Ends", "What to do"]}>
+          <Table label="The access keys" head={["Key", "For", "Made", "Last used", "Ends", "What to do"]}>
             {c.keys.map((k) => (
               <Row
                 key={k.id}

@@ -28,7 +28,7 @@ export function LoginsCard({ client: c }: { client: Client }) {
       {c.authorizations.length === 0 ? (
         <p className="text-sm text-muted">It has none. An application that logs in by itself shows up here.</p>
       ) : (
-        <Table label="Logins" head={["Answer went to", "For", "Since", "Last used", "Ends"]}>
+        <Table label="The logins" head={["Answer went to", "For", "Since", "Last used", "Ends"]}>
           {c.authorizations.map((l) => (
             <Row
               key={l.id}

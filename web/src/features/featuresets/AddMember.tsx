@@ -34,7 +34,7 @@ export function AddMember({ set, draft }: { set: FeatureSet; draft: Draft }) {
         void add("include");
       }}
     >
-      <div className="min-w-48 grow">
+      <div className="min-w-48 grow basis-48">
         <TextField
           mono
           label="Add by text"
@@ -45,7 +45,7 @@ export function AddMember({ set, draft }: { set: FeatureSet; draft: Draft }) {
           help="server:ALIAS, set:NAME, or tool, prompt, resource or template as KIND:ALIAS/NAME. * and ? stand for anything."
         />
       </div>
-      <div className="flex gap-2 pt-6">
+      <div className="flex gap-2 sm:pt-6">
         <Button type="submit" disabled={busy || !text.trim()}>
           Include it
         </Button>

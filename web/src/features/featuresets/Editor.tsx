@@ -29,7 +29,9 @@ export function Editor({ set }: { set: FeatureSet }) {
             <Tree set={set} preview={preview} draft={draft} />
           </div>
         </Card>
-        <Outcome preview={preview} fresh={fresh} />
+        <div className="lg:sticky lg:top-6 lg:max-h-[calc(100dvh-7rem)] lg:overflow-y-auto">
+          <Outcome preview={preview} fresh={fresh} />
+        </div>
       </div>
       <SaveBar set={set} draft={draft} refused={error !== null} />
       <Leaving dirty={draft.dirty} />

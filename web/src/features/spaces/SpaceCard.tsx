@@ -26,8 +26,6 @@ export function SpaceCard({ space: s }: { space: Space }) {
         <h2 id={id} className="mr-auto min-w-0 text-base font-semibold break-words">
           <bdi>{s.name}</bdi>
         </h2>
-        {s.active && <Badge tone="good">active</Badge>}
-        {s.default && <Badge tone="quiet">default</Badge>}
         <Menu
           label={`More about ${s.name}`}
           items={[
@@ -36,6 +34,12 @@ export function SpaceCard({ space: s }: { space: Space }) {
           ]}
         />
       </div>
+      {(s.active || s.default) && (
+        <p className="flex gap-2">
+          {s.active && <Badge tone="good">active</Badge>}
+          {s.default && <Badge tone="quiet">default</Badge>}
+        </p>
+      )}
       <ul className="flex flex-wrap gap-x-4 gap-y-1 text-sm">
         <li>
           <Link to="/servers" search={there} className="text-accent hover:underline">

@@ -30,7 +30,7 @@ export function SpacesPage() {
       </p>
       {error && <Notice tone="bad">{error.message}</Notice>}
       {!spaces && !error && <p className="text-muted">Looking up the Spaces …</p>}
-      <ul className="grid gap-4 sm:grid-cols-2 xl:grid-cols-3">
+      <ul className="grid grid-cols-1 gap-4 sm:grid-cols-2 xl:grid-cols-3">
         {spaces?.map((s) => (
           <li key={s.id}>
             <SpaceCard space={s} />
