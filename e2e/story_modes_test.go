@@ -24,7 +24,7 @@ func TestStory_TheThreeConnectionModes(t *testing.T) {
 	tab.awaitText("in Work")
 
 	tab.check("Locked to one Space", true)
-	tab.choose("Locked to", "My Space")
+	tab.choose("Its Space", "My Space")
 	tab.accessible()
 	tab.click("Save the mode")
 	tab.awaitText("Editor is in My Space")
@@ -36,7 +36,7 @@ func TestStory_TheThreeConnectionModes(t *testing.T) {
 	sees(t, m, "one")
 
 	tab.check("Ask me when the active Space changes", true)
-	tab.choose("In", "My Space")
+	tab.choose("Its Space", "My Space")
 	tab.click("Save the mode")
 	spaces.awaitText("Shall Editor move from My Space to Work?")
 	spaces.accessible()
@@ -70,7 +70,7 @@ func TestStory_TheConnectionModeIsChosenByTheKeyboard(t *testing.T) {
 	tab.focus("radio", "Follow the active Space")
 	tab.press("ArrowDown", "ArrowDown")
 	tab.until(`() => document.body.innerText.includes("stays where it is until you agree")`, nil)
-	tab.focus("combobox", "In")
+	tab.focus("combobox", "Its Space")
 	tab.press("Tab", "Enter") // the button after it
 	tab.awaitText("Editor is in My Space")
 	tab.press("g", "p")

@@ -27,7 +27,10 @@ function ModeCard({ client: c }: { client: Client }) {
   const [mode, choose] = useState<Mode>(c.mode);
   const [chosen, setSpace] = useState(c.space_id ?? "");
   const space = spaces.find((s) => s.id === chosen) ?? spaces.find((s) => s.active);
-  const save = useAct((m: ClientMode) => setMode(c, m));
+  const save = useAct(async (m: ClientMode) => {
+    const now = await setMode(c, m);
+    toast({ text: `${now.name} is in ${now.space || "no Space"}.` }); // now: this card begins anew with the new mode
+  });
   const changed = mode !== c.mode || (mode !== "follow" && space?.id !== c.space_id);
   return (
     <Card title="Which Space it is in">
@@ -35,9 +38,7 @@ function ModeCard({ client: c }: { client: Client }) {
         className="flex flex-col gap-4"
         onSubmit={(e) => {
           e.preventDefault();
-          save.mutate(mode === "follow" ? { mode } : { mode, space: space?.id ?? "" }, {
-            onSuccess: (now) => toast({ text: `${now.name} is in ${now.space || "no Space"}.` }),
-          });
+          save.mutate(mode === "follow" ? { mode } : { mode, space: space?.id ?? "" });
         }}
       >
         <fieldset className="flex flex-col gap-3">
@@ -63,7 +64,7 @@ function ModeCard({ client: c }: { client: Client }) {
         {mode !== "follow" && (
           <div className="max-w-xs">
             <SelectField
-              label={mode === "locked" ? "Locked to" : "In"}
+              label="Its Space"
               value={space?.id ?? ""}
               options={spaces.map((s) => ({ value: s.id, text: s.active ? `${s.name} (active)` : s.name }))}
               onChange={setSpace}

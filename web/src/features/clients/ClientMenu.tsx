@@ -49,7 +49,11 @@ function Rename({ client: c, onClose }: { client: Client; onClose: () => void })
   const form = useId();
   const navigate = useNavigate();
   const [name, setName] = useState(c.name);
-  const save = useAct(() => renameClient(c, name.trim()));
+  const save = useAct(async () => {
+    const made = await renameClient(c, name.trim());
+    onClose();
+    await navigate({ to: "/clients/$name", params: { name: made.name }, replace: true }); // the old name finds nobody now
+  });
   return (
     <Dialog
       open
@@ -68,15 +72,10 @@ function Rename({ client: c, onClose }: { client: Client; onClose: () => void })
         id={form}
         onSubmit={(e) => {
           e.preventDefault();
-          save.mutate(undefined, {
-            onSuccess: (made) => {
-              onClose();
-              void navigate({ to: "/clients/$name", params: { name: made.name }, replace: true });
-            },
-          });
+          save.mutate();
         }}
       >
-        <TextField label="Name" value={name} onChange={setName} maxLength={100} help="Its keys, logins and grants stay." />
+        <TextField label="New name" value={name} onChange={setName} maxLength={100} help="Its keys, logins and grants stay." />
         {save.error && <Notice tone="bad">{save.error.message}</Notice>}
       </form>
     </Dialog>
@@ -86,7 +85,12 @@ function Rename({ client: c, onClose }: { client: Client; onClose: () => void })
 function Remove({ client: c, open, onOpenChange }: { client: Client; open: boolean; onOpenChange: (v: boolean) => void }) {
   const navigate = useNavigate();
   const toast = useToast();
-  const remove = useAct(() => removeClient(c));
+  const remove = useAct(async () => {
+    await removeClient(c);
+    onOpenChange(false);
+    toast({ text: `${c.name} is removed.` });
+    await navigate({ to: "/clients" }); // before this page is read anew, which is of nobody then
+  });
   return (
     <Confirm
       open={open}
@@ -95,15 +99,7 @@ function Remove({ client: c, open, onOpenChange }: { client: Client; open: boole
       action="Remove"
       busy={remove.isPending}
       error={remove.error}
-      onConfirm={() =>
-        remove.mutate(undefined, {
-          onSuccess: () => {
-            onOpenChange(false);
-            toast({ text: `${c.name} is removed.` });
-            void navigate({ to: "/clients" });
-          },
-        })
-      }
+      onConfirm={() => remove.mutate()}
     >
       <p>What it has open ends at once, and with it go:</p>
       <ul className="list-disc pl-5">

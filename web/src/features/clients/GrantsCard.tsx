@@ -20,7 +20,10 @@ export function GrantsCard({ client: c }: { client: Client }) {
   const space = spaces.find((s) => s.id === param) ?? spaces.find((s) => s.name === c.space) ?? spaces.find((s) => s.active);
   const { data: sets, error } = useFeatureSets(space?.id ?? "");
   const grant = useAct((a: { set: FeatureSet; on: boolean }) => setGrant(c, a.set.id, a.set.space_id, a.on));
-  const has = (s: FeatureSet) => c.grants.some((g) => g.set === s.name && g.space === s.space);
+  const has = (s: FeatureSet) =>
+    grant.isPending && grant.variables.set.id === s.id // what was asked for shows at once
+      ? grant.variables.on
+      : c.grants.some((g) => g.set === s.name && g.space === s.space);
   const shown = sets
     ?.filter((s) => setText(s).toLowerCase().includes(find.toLowerCase()))
     .toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));

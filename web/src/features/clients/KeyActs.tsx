@@ -11,9 +11,17 @@ import { useToast } from "../../ui/Toast";
 export function KeyActs({ client: c, of: k, onMade }: { client: Client; of: AccessKey; onMade: (k: CreatedKey) => void }) {
   const toast = useToast();
   const [open, setOpen] = useState<"" | "rotate" | "revoke">("");
-  const revoke = useAct(() => revokeKey(c, k));
+  // What comes after is done at once: the row is gone when the keys are read anew.
+  const revoke = useAct(async () => {
+    await revokeKey(c, k);
+    toast({ text: `The key ${k.hint}… is revoked.` });
+  });
   const [grace, setGrace] = useState("0s");
-  const rotate = useAct(() => rotateKey(c, k, { grace }));
+  const rotate = useAct(async () => {
+    const made = await rotateKey(c, k, { grace });
+    setOpen("");
+    onMade(made);
+  });
   const close = (v: boolean) => !v && setOpen("");
   return (
     <span className="flex flex-wrap gap-2">
@@ -30,7 +38,7 @@ export function KeyActs({ client: c, of: k, onMade }: { client: Client; of: Acce
         action="Revoke"
         busy={revoke.isPending}
         error={revoke.error}
-        onConfirm={() => revoke.mutate(undefined, { onSuccess: () => toast({ text: `The key ${k.hint}… is revoked.` }) })}
+        onConfirm={() => revoke.mutate()}
       >
         <p>Whatever uses it is refused from now on, and what it has open ends.</p>
       </Confirm>
@@ -41,14 +49,7 @@ export function KeyActs({ client: c, of: k, onMade }: { client: Client; of: Acce
         action="Rotate"
         busy={rotate.isPending}
         error={rotate.error}
-        onConfirm={() =>
-          rotate.mutate(undefined, {
-            onSuccess: (made) => {
-              setOpen("");
-              onMade(made);
-            },
-          })
-        }
+        onConfirm={() => rotate.mutate()}
       >
         <p>The new one lives as long as this one was to. Give it to the application before this one ends.</p>
         <SelectField

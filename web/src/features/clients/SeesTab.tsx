@@ -32,7 +32,7 @@ export function SeesTab({ client: c }: { client: Client }) {
       <div className="flex flex-wrap items-end gap-3">
         <SearchBox label="Search by name or server" value={find} onChange={setFind} />
         <div className="w-44">
-          <SelectField label="Show" value={show} options={shows} onChange={setShow} />
+          <SelectField label="Narrow to" value={show} options={shows} onChange={setShow} />
         </div>
         <div className="w-48">
           <SelectField

@@ -9,7 +9,12 @@ import { useToast } from "../../ui/Toast";
 export function DeleteSet({ set: s, open, onOpenChange }: { set: FeatureSet; open: boolean; onOpenChange: (v: boolean) => void }) {
   const navigate = useNavigate();
   const toast = useToast();
-  const remove = useAct(() => deleteSet(s));
+  const remove = useAct(async () => {
+    await deleteSet(s);
+    onOpenChange(false);
+    toast({ text: `${s.name} is deleted.` });
+    await navigate({ to: "/featuresets", ignoreBlocker: true }); // before this page is read anew, which is of nothing then
+  });
   return (
     <Confirm
       open={open}
@@ -18,15 +23,7 @@ export function DeleteSet({ set: s, open, onOpenChange }: { set: FeatureSet; ope
       action="Delete"
       busy={remove.isPending}
       error={remove.error}
-      onConfirm={() =>
-        remove.mutate(undefined, {
-          onSuccess: () => {
-            onOpenChange(false);
-            toast({ text: `${s.name} is deleted.` });
-            void navigate({ to: "/featuresets", ignoreBlocker: true });
-          },
-        })
-      }
+      onConfirm={() => remove.mutate()}
     >
       {s.granted_to.length > 0 ? (
         <p>

@@ -13,7 +13,11 @@ export function SetDialog({ space, set, onClose }: { space: string; set?: Featur
   const form = useId();
   const navigate = useNavigate();
   const [name, setName] = useState(set?.name ?? "");
-  const save = useAct(() => (set ? renameSet(set, name.trim()) : createSet(space, name.trim())));
+  const save = useAct(async () => {
+    const s = await (set ? renameSet(set, name.trim()) : createSet(space, name.trim()));
+    onClose();
+    await navigate({ to: "/featuresets/$name", params: { name: s.name }, replace: set !== undefined });
+  });
   return (
     <Dialog
       open
@@ -33,16 +37,11 @@ export function SetDialog({ space, set, onClose }: { space: string; set?: Featur
         className="flex flex-col gap-4"
         onSubmit={(e) => {
           e.preventDefault();
-          save.mutate(undefined, {
-            onSuccess: (s) => {
-              onClose();
-              void navigate({ to: "/featuresets/$name", params: { name: s.name }, replace: set !== undefined });
-            },
-          });
+          save.mutate();
         }}
       >
         <TextField
-          label="Name"
+          label={set ? "New name" : "Name"}
           value={name}
           onChange={setName}
           maxLength={100}

@@ -52,7 +52,7 @@ export function Tree({ set, preview, draft }: { set: FeatureSet; preview: SetPre
       <div className="flex flex-wrap items-end gap-3">
         <SearchBox label="Search what there is" value={find} onChange={setFind} />
         <div className="w-48">
-          <SelectField label="Show" value={show} options={shows} onChange={(v) => setShow(v as Show)} />
+          <SelectField label="Narrow to" value={show} options={shows} onChange={(v) => setShow(v as Show)} />
         </div>
       </div>
       {rows.length === 0 ? (

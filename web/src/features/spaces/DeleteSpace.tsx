@@ -12,7 +12,13 @@ export function DeleteSpace({ space: s, open, onOpenChange }: { space: Space; op
   const toast = useToast();
   const navigate = useNavigate();
   const { data: goes, error } = useDeletion(s.id, open);
-  const remove = useAct(() => deleteSpace(s.id));
+  const remove = useAct(async () => {
+    await deleteSpace(s.id);
+    // All of it now: this card is gone once the Spaces are read anew.
+    onOpenChange(false);
+    toast({ text: `${s.name} is deleted.` });
+    await navigate({ to: "/spaces", search: { space: undefined } }); // it may be the one that is looked at
+  });
   return (
     <Confirm
       open={open}
@@ -22,15 +28,7 @@ export function DeleteSpace({ space: s, open, onOpenChange }: { space: Space; op
       type={s.name}
       busy={remove.isPending || !goes || Boolean(goes.refused)}
       error={remove.error ?? error}
-      onConfirm={() =>
-        remove.mutate(undefined, {
-          onSuccess: () => {
-            onOpenChange(false);
-            toast({ text: `${s.name} is deleted.` });
-            void navigate({ to: "/spaces", search: { space: undefined } }); // it may be the one that is looked at
-          },
-        })
-      }
+      onConfirm={() => remove.mutate()}
     >
       {!goes && !error && <p className="text-muted">Looking up what is in it …</p>}
       {goes && <Goes goes={goes} />}

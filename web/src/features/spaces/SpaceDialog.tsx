@@ -33,7 +33,7 @@ export function SpaceDialog({ space, onClose }: { space?: Space; onClose: () => 
     <Dialog
       open
       onOpenChange={onClose}
-      title={space ? `Name and icon of ${space.name}` : "New Space"}
+      title={space ? `Change ${space.name}` : "New Space"}
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
