@@ -102,6 +102,16 @@ func (t *browserTab) hit(role, name string) {
 	t.press("Enter")
 }
 
+// pickLast opens a menu by the keyboard, goes to its last item, which has to be called so, and presses Enter.
+func (t *browserTab) pickLast(menu, item string) {
+	t.b.t.Helper()
+	t.hit("button", menu)
+	t.awaitRole("menuitem", item)
+	t.press("End")
+	t.until(`(name) => document.activeElement.role === "menuitem" && document.activeElement.innerText.startsWith(name)`, item)
+	t.press("Enter")
+}
+
 // tab goes by the keyboard from the first of some tabs to the last, one after the other.
 func (t *browserTab) tab(names ...string) {
 	t.b.t.Helper()

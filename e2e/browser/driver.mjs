@@ -35,6 +35,14 @@ const at = (name) => {
   return p;
 };
 
+// field is what has a label: just that, or else one that has it in it.
+async function field(page, label) {
+  const { page: p } = at(page);
+  const just = p.getByLabel(label, { exact: true }).filter({ visible: true });
+  await just.or(p.getByLabel(label).filter({ visible: true })).first().waitFor();
+  return (await just.count()) > 0 ? just.first() : p.getByLabel(label).filter({ visible: true }).first();
+}
+
 const ops = {
   // A context is a browser with cookies and a store of its own.
   async context({ name, origin, html }) {
@@ -69,9 +77,9 @@ const ops = {
   text({ page }) { return at(page).page.locator("body").innerText(); },
   async has({ page, text }) { await at(page).page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor(); },
   async click({ page, button }) { await at(page).page.getByRole("button", { name: button }).first().click(); },
-  async check({ page, label, on }) { await at(page).page.getByLabel(label).setChecked(on); },
-  async fill({ page, label, text }) { await at(page).page.getByLabel(label).fill(text); },
-  async choose({ page, label, text }) { await at(page).page.getByLabel(label).selectOption({ label: text }); },
+  async check({ page, label, on }) { await (await field(page, label)).setChecked(on); },
+  async fill({ page, label, text }) { await (await field(page, label)).fill(text); },
+  async choose({ page, label, text }) { await (await field(page, label)).selectOption({ label: text }); },
   // What is told apart by its role and name, as those know it who do not see the page. exact is a whole name.
   async role({ page, role, name, act, exact }) {
     const l = at(page).page.getByRole(role, { name, exact: exact ?? false }).first();
@@ -104,10 +112,10 @@ const ops = {
   async scheme({ page, scheme }) { await at(page).page.emulateMedia({ colorScheme: scheme }); },
   async shot({ page, path }) { await at(page).page.screenshot({ path, fullPage: true, animations: "disabled" }); },
   async upload({ page, label, path }) { await at(page).page.getByLabel(label).setInputFiles(path); },
-  // download presses a button and keeps the file that comes.
-  async download({ page, button, path }) {
+  // download presses a button, or what else has a role, and keeps the file that comes.
+  async download({ page, button, role, path }) {
     const { page: p } = at(page);
-    const [file] = await Promise.all([p.waitForEvent("download"), p.getByRole("button", { name: button }).first().click()]);
+    const [file] = await Promise.all([p.waitForEvent("download"), p.getByRole(role ?? "button", { name: button }).first().click()]);
     await file.saveAs(path);
     return file.suggestedFilename();
   },

@@ -12,6 +12,7 @@ import (
 	"github.com/mcpmux/mcpmux/internal/guard"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/store"
+	"github.com/mcpmux/mcpmux/internal/tally"
 )
 
 // Servers is what runs, as this package asks it. Its methods return at once.
@@ -35,7 +36,7 @@ type Gateway interface {
 	Connected() map[mcpmux.ClientID]int
 	// Call makes a request as a Client, "" being one that has everything in the active Space, and answers
 	// the JSON-RPC response.
-	Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error)
+	Call(ctx context.Context, client mcpmux.ClientID, alias, method string, params []byte) ([]byte, error)
 }
 
 // Logins logs in to Servers. Its errors are for people.
@@ -99,6 +100,7 @@ type Admin struct {
 	events *events
 	// Limits by the machine that asks.
 	pairings, failures *guard.Limiter
+	tally              *tally.Tally
 	// elicitations are those that wait for an answer.
 	elicitations elicitations
 	// arrivals tells of Clients that come and go.
@@ -136,6 +138,7 @@ func New(cfg Config) (*Admin, error) {
 		cfg: cfg, log: cfg.Log, events: newEvents(), logins: newLogins(cfg.Store.Install(), cfg.Now),
 		pairings: guard.NewLimiter(pairingsPerMinute, pairingsPerMinute).Clock(cfg.Now),
 		failures: guard.NewLimiter(failuresPerMinute, failuresPerMinute).Clock(cfg.Now),
+		tally:    tally.New(cfg.Store, cfg.Now),
 	}
 	a.routes = table()
 	a.mux = a.serveMux()

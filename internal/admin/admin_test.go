@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/catalog"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
@@ -171,6 +172,34 @@ func TestCall_BytesArePassedOnUntouched(t *testing.T) {
 	}
 	w.front.reply = `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no tool t"}}`
 	w.refused(400, "no tool t", "POST", "/call", `{"name":"t"}`)
+}
+
+func TestCall_SaysAsWhomAndOfWhat(t *testing.T) {
+	w := newWorld(t)
+	w.must("POST", "/servers", github)
+	w.must("POST", "/spaces", `{"name":"Work"}`)
+	w.must("POST", "/clients", `{"name":"Editor"}`)
+	work, editor := read[api.Space](t, w.must("GET", "/spaces/Work", "")), read[api.Client](t, w.must("GET", "/clients/Editor", ""))
+	w.front.reply = `{"jsonrpc":"2.0","id":1,"result":{}}`
+	for body, want := range map[string]string{
+		`{"name":"t"}`:                   "||tools/call",
+		`{"name":"t","server":"github"}`: "|github|tools/call",
+		`{"name":"t","space":"Work"}`:    string(catalog.LocalIn(work.ID).ID) + "||tools/call",
+		`{"name":"p","kind":"prompt","client":"editor","arguments":{"topic":"x"}}`: string(editor.ID) + "||prompts/get",
+		`{"name":"file:///a","kind":"resource"}`:                                   "||resources/read",
+	} {
+		if w.must("POST", "/call", body); w.front.asked != want {
+			t.Errorf("%s asks %s, want %s", body, w.front.asked, want)
+		}
+	}
+	w.must("POST", "/call", `{"name":"file:///a","kind":"resource","arguments":{"ignored":1}}`)
+	if w.front.params != `{"uri":"file:///a"}` {
+		t.Errorf("a resource is read with %s", w.front.params)
+	}
+	w.refused(409, "not in Work", "POST", "/call", `{"name":"t","client":"Editor","space":"Work"}`)
+	w.refused(400, "kind", "POST", "/call", `{"name":"t","kind":"server"}`)
+	w.refused(400, "URI", "POST", "/call", `{"name":"t","kind":"template"}`)
+	w.refused(404, "Spare", "POST", "/call", `{"name":"t","space":"Spare"}`)
 }
 
 func TestLogs_StreamBeginsWithTheTail(t *testing.T) {

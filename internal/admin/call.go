@@ -10,42 +10,80 @@ import (
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
-// call makes one tools/call and answers its result as the Server sent it, byte for byte.
+// call uses one Feature and answers the result as the Server sent it, byte for byte.
 func (a *Admin) call(r *http.Request, body api.Call) (json.RawMessage, error) {
+	method, params, err := use(body)
+	if err != nil {
+		return nil, err
+	}
+	client, err := a.caller(r, body)
+	if err != nil {
+		return nil, err
+	}
+	text, err := a.cfg.Gateway.Call(r.Context(), client, body.Server, method, params)
+	if err != nil {
+		return nil, err
+	}
+	return result(text)
+}
+
+// use is the request of MCP that a Call stands for. Its arguments go on as they came: numbers that no float64 holds stay
+// what they are.
+func use(body api.Call) (method string, params []byte, err error) {
 	if body.Name == "" {
-		return nil, mcpmux.Errorf(mcpmux.CodeInvalid, "\"name\" is missing: the name of a tool as `mcpmux tools` lists it")
+		return "", nil, mcpmux.Errorf(mcpmux.CodeInvalid, "\"name\" is missing: the name of a tool as `mcpmux tools` lists it")
+	}
+	name, err := json.Marshal(body.Name)
+	if err != nil {
+		return "", nil, err
 	}
 	args := bytes.TrimSpace(body.Arguments)
 	switch {
 	case len(args) == 0 || bytes.Equal(args, []byte("null")):
 		args = []byte("{}")
 	case args[0] != '{':
-		return nil, mcpmux.Errorf(mcpmux.CodeInvalid, "\"arguments\" must be an object")
+		return "", nil, mcpmux.Errorf(mcpmux.CodeInvalid, "\"arguments\" must be an object")
 	}
-	var client mcpmux.ClientID
-	if body.Client != "" {
-		st, err := a.cfg.Store.Load(r.Context())
-		if err != nil {
-			return nil, err
-		}
-		c, err := findClient(st, body.Client)
-		if err != nil {
-			return nil, err
-		}
-		client = c.ID
+	switch body.Kind {
+	case mcpmux.KindResource:
+		return "resources/read", append(append([]byte(`{"uri":`), name...), '}'), nil
+	case mcpmux.KindPrompt:
+		method = "prompts/get"
+	case mcpmux.KindTool, "":
+		method = "tools/call"
+	case mcpmux.KindTemplate:
+		return "", nil, mcpmux.Errorf(mcpmux.CodeInvalid, "a template is read as a resource: give the URI that it makes as \"name\", and the kind resource")
+	default:
+		return "", nil, mcpmux.Errorf(mcpmux.CodeInvalid, "\"kind\" is %.50q; it is tool, prompt or resource", body.Kind)
 	}
-	name, err := json.Marshal(body.Name)
+	params = append(append([]byte(`{"name":`), name...), `,"arguments":`...)
+	return method, append(append(params, args...), '}'), nil
+}
+
+// caller is the Client that a Call is made as.
+func (a *Admin) caller(r *http.Request, body api.Call) (mcpmux.ClientID, error) {
+	if body.Client == "" && body.Space == "" {
+		return catalog.Local().ID, nil
+	}
+	st, err := a.cfg.Store.Load(r.Context())
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	// The arguments go on as they came: numbers that no float64 holds stay what they are.
-	params := append(append([]byte(`{"name":`), name...), `,"arguments":`...)
-	params = append(append(params, args...), '}')
-	text, err := a.cfg.Gateway.Call(r.Context(), client, "tools/call", params)
+	space, err := findSpace(st, body.Space)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return result(text)
+	if body.Client == "" {
+		return catalog.LocalIn(space.ID).ID, nil
+	}
+	c, err := findClient(st, body.Client)
+	if err != nil {
+		return "", err
+	}
+	if in, _, err := catalog.SpaceOf(c, st); body.Space != "" && err == nil && in != space.ID {
+		return "", mcpmux.Errorf(mcpmux.CodeConflict, "the client %s is in the Space %s, not in %s", c.Name, spaceName(st, in), space.Name)
+	}
+	return c.ID, nil
 }
 
 // result is the result in a JSON-RPC response, or its error.

@@ -28,6 +28,7 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[mcpmux.Isolation]():   {"auto", "shared", "session", "none"},
 	reflect.TypeFor[mcpmux.Era]():         {"auto", "legacy", "modern"},
 	reflect.TypeFor[api.ElicitAction]():   {"accept", "decline", "cancel"},
+	reflect.TypeFor[api.Verdict]():        {"allowed", "denied"},
 	reflect.TypeFor[mcpmux.Code]():        {"not_found", "conflict", "invalid", "denied", "login_required", "unavailable", "internal"},
 }
 
@@ -71,6 +72,9 @@ func operation(rt *route, schemas, problem object) object {
 	}
 	if rt.stream != "" {
 		good["text/event-stream"] = object{"schema": object{"type": "string", "description": "Events: " + rt.stream + "."}}
+	}
+	if rt.file != "" {
+		good["*/*"] = object{"schema": object{"type": "string", "description": "A file: " + rt.file + "."}}
 	}
 	op := object{
 		"summary": rt.doc, "operationId": operationID(rt),

@@ -25,7 +25,9 @@ type route struct {
 	optional     bool
 	// stream says in words what the events are where the route can answer with a stream of them.
 	stream string
-	serve  func(a *Admin, w http.ResponseWriter, r *http.Request) error
+	// file says in words what the media types are where the route answers with a file.
+	file  string
+	serve func(a *Admin, w http.ResponseWriter, r *http.Request) error
 }
 
 // param is one parameter of the query.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
 	"github.com/mcpmux/mcpmux/internal/store"
@@ -13,6 +14,22 @@ import (
 func table() []route {
 	inSpace := param{"space", "string", "Name of the Space; absent, the active one."}
 	asClient := param{"client", "string", "Name of a client; absent, everything in the active Space is visible."}
+	record := []param{
+		{"client", "string", "Name of a client, or its id where it is gone; absent, all."},
+		{"server", "string", "Alias of a server; absent, all."},
+		{"space", "string", "Name of a Space, or its id where it is gone; absent, all."},
+		{"outcome", "string", "ok, tool_error, error, denied or cancelled; absent, all."},
+		{"search", "string", "Text in the method, the name, the detail or who it was, in either case."},
+		{"since", "string", "A moment (RFC 3339, or a day like 2026-01-31), or how long ago that is (1h, 7d); absent, the beginning."},
+		{"until", "string", "Likewise, the moment before which a record begins; absent, now."},
+		{"decisions", "boolean", "1 leaves out what is no decision about who may do what."},
+		{"requests", "boolean", "1 leaves out the decisions about who may do what."},
+	}
+	pages := []param{
+		{"after", "integer", "Only records after the one with this id, the oldest of them first; absent, the newest."},
+		{"before", "integer", "Only records before the one with this id: of an answer's first record, to get the page before."},
+		{"limit", "integer", "How many records; absent, 100."},
+	}
 	followed := param{"follow", "boolean", "1 answers with a stream of events that does not end."}
 	const put, patch, del, create = http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost
 	return []route{
@@ -21,7 +38,7 @@ func table() []route {
 		get("/version", "The version of the daemon.", (*Admin).version),
 		get("/openapi.json", "This document.", (*Admin).openAPI),
 		streams("/events", "What happens, as it happens.", nil, (*Admin).streamEvents,
-			"ready (the newest revision; missed: Changes since Last-Event-ID are no longer kept, so read everything anew), change (a Change, with its revision as id), server (the state of a Server), gateway (running or not), clients (what clients have open changed), question (the open questions), request (the applications that wait to be let in), elicitation (the open elicitations)"),
+			"ready (the newest revision; missed: Changes since Last-Event-ID are no longer kept, so read everything anew), change (a Change, with its revision as id), server (the state of a Server), gateway (running or not), clients (what clients have open changed), question (the open questions), request (the applications that wait to be let in), elicitation (the open elicitations), activity (how many records were added to the record of requests; at most twice a second)"),
 		post("/gateway/start", "Start the gateway; started already, it stays as it is.", (*Admin).startGateway),
 		post("/gateway/stop", "Stop the gateway and every server.", (*Admin).stopGateway),
 		post("/gateway/restart", "Stop and start the gateway.", (*Admin).restartGateway),
@@ -94,21 +111,28 @@ func table() []route {
 		get("/elicitations", "The questions of servers that wait for an answer.", (*Admin).listElicitations),
 		send(create, "/elicitations/{id}", "Answer a question of a server.", (*Admin).answerElicitation),
 
-		send(create, "/call", "Call a tool; the answer is its result as the server sent it.", (*Admin).call),
+		send(create, "/call", "Call a tool, get a prompt or read a resource; the answer is the result as the server sent it.", (*Admin).call),
 		get("/tools", "The tools that a client sees.", (*Admin).listTools, asClient),
 		get("/settings", "The settings.", (*Admin).listSettings),
 		get("/settings/{key}", "One setting.", (*Admin).showSetting),
 		send(put, "/settings/{key}", "Change a setting.", (*Admin).setSetting),
-		streams("/audit", "The record of requests.", reflect.TypeFor[[]api.Activity](), (*Admin).audit, "activity (one record)",
-			param{"after", "integer", "Only records after the one with this id; absent, the newest."},
-			param{"limit", "integer", "How many records; absent, 100."},
-			param{"decisions", "boolean", "1 leaves out what is no decision about who may do what."}, followed),
+		streams("/audit", "The record of requests, a page of it, oldest first. The header Mcpmux-Last has the id after which to ask for what is new.", reflect.TypeFor[[]api.Activity](), (*Admin).audit, "activity (one record)",
+			slices.Concat(record, pages, []param{followed})...),
+		downloads("/audit/export", "The record of requests as a file, oldest first.", "application/x-ndjson (an Activity on each line) or text/csv", (*Admin).exportAudit,
+			slices.Concat(record, []param{{"format", "string", "jsonl or csv; absent, jsonl."}})...),
+		get("/activity/summary", "Counts of the calls of the last hour, day or week.", (*Admin).activitySummary,
+			param{"window", "string", "1h, 24h or 7d; absent, 1h."}, param{"space", "string", "Name of a Space, or its id where it is gone; absent, all."}),
 		post("/dashboard/ticket", "An address of the dashboard that logs its browser in, once; on the control socket only.", (*Admin).ticket),
 		send(create, "/dashboard/pair", "Log the page in that shows a code; on the control socket only.", (*Admin).approvePairing),
 		get("/sessions", "The browsers that are logged in to the dashboard.", (*Admin).listSessions),
 		row(del, "/sessions", "Log every browser out.", (*Admin).endSessions),
 		row(del, "/sessions/{id}", "Log one browser out.", (*Admin).endSession),
 	}
+}
+
+// downloads makes a row that answers with a file; kinds are its media types, in words.
+func downloads(path, doc, kinds string, serve func(*Admin, http.ResponseWriter, *http.Request) error, query ...param) route {
+	return route{method: http.MethodGet, path: path, doc: doc, query: query, file: kinds, serve: serve}
 }
 
 // streams makes a row that answers with a stream of events, or where answer is a type, only when asked to.

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
-	"github.com/mcpmux/mcpmux/internal/mcpmux"
-	"github.com/mcpmux/mcpmux/internal/store"
 )
 
 const (
@@ -18,13 +16,8 @@ const (
 	// sendTimeout bounds how long one event may take to be taken.
 	sendTimeout = 30 * time.Second
 
-	// auditEvery is how often the record is looked at for those who follow it.
-	auditEvery = 500 * time.Millisecond
-
-	defaultTail  = 100
-	maxTail      = 1 << 20
-	defaultAudit = 100
-	maxAudit     = 10_000
+	defaultTail = 100
+	maxTail     = 1 << 20
 )
 
 // stream writes server-sent events (WHATWG HTML §9.2). Data is JSON, so it is one line.
@@ -124,91 +117,4 @@ func (a *Admin) serverLogs(w http.ResponseWriter, r *http.Request) error {
 	}
 	pump(s, more, a.events.done, func(l api.LogLine) { s.sendJSON("line", l) })
 	return nil
-}
-
-// audit is GET /audit: an array of records, or a stream of them.
-func (a *Admin) audit(w http.ResponseWriter, r *http.Request) error {
-	after, err := number(r, "after", 0)
-	if err != nil {
-		return err
-	}
-	limit, err := number(r, "limit", defaultAudit)
-	if err != nil {
-		return err
-	}
-	follow, err := flag(r, "follow")
-	if err != nil {
-		return err
-	}
-	decisions, err := flag(r, "decisions")
-	if err != nil {
-		return err
-	}
-	records := []api.Activity{}
-	if limit > 0 {
-		if records, err = a.activities(r, store.ActivityFilter{AfterID: after, Limit: int(min(limit, maxAudit)), Decisions: decisions}); err != nil {
-			return err
-		}
-	}
-	if !follow {
-		return answer(w, records, nil)
-	}
-	a.followAudit(newStream(w, r), records, after, decisions)
-	return nil
-}
-
-// followAudit sends the records and, until the reader is gone, what is recorded after them.
-func (a *Admin) followAudit(s *stream, records []api.Activity, after int64, decisions bool) {
-	s.write([]byte(": begin\n\n"))
-	if len(records) == 0 && after == 0 { // nothing was asked for of the past
-		if last, err := a.activities(s.r, store.ActivityFilter{Limit: 1}); err == nil && len(last) > 0 {
-			after = last[0].ID
-		}
-	}
-	tick, beat := time.NewTicker(auditEvery), time.NewTicker(heartbeat)
-	defer tick.Stop()
-	defer beat.Stop()
-	for s.err == nil {
-		for _, e := range records {
-			if !decisions || e.Decision() {
-				s.sendJSON("activity", e)
-			}
-			after = e.ID
-		}
-		records = nil
-		select {
-		case <-tick.C:
-			var err error
-			if records, err = a.activities(s.r, store.ActivityFilter{AfterID: after, Limit: maxAudit}); err != nil {
-				return
-			}
-		case <-beat.C:
-			s.write([]byte(": alive\n\n"))
-		case <-a.events.done:
-			return
-		case <-s.r.Context().Done():
-			return
-		}
-	}
-}
-
-// activities reads records with the names of what they are about.
-func (a *Admin) activities(r *http.Request, f store.ActivityFilter) ([]api.Activity, error) {
-	list, err := a.cfg.Store.Activities(r.Context(), f)
-	if err != nil || len(list) == 0 {
-		return []api.Activity{}, err
-	}
-	st, err := a.cfg.Store.Load(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[mcpmux.ClientID]string, len(st.Clients))
-	for _, c := range st.Clients {
-		names[c.ID] = c.Name
-	}
-	out := make([]api.Activity, len(list))
-	for i, e := range list {
-		out[i] = api.Activity{ID: e.ID, Activity: e.Activity, ClientName: names[e.Client], SpaceName: spaceName(st, e.Space)}
-	}
-	return out, nil
 }

@@ -104,6 +104,7 @@ type front struct {
 	open    map[mcpmux.ClientID]int
 	reply   string
 	params  string
+	asked   string // as whom, of which server, and how
 }
 
 func (f *front) Start(context.Context) error        { f.running = true; return nil }
@@ -111,8 +112,8 @@ func (f *front) Stop(context.Context) error         { f.running = false; return 
 func (f *front) Running() bool                      { return f.running }
 func (f *front) Connected() map[mcpmux.ClientID]int { return f.open }
 func (f *front) Addr() string                       { return "localhost:45818" }
-func (f *front) Call(_ context.Context, _ mcpmux.ClientID, _ string, params []byte) ([]byte, error) {
-	f.params = string(params)
+func (f *front) Call(_ context.Context, client mcpmux.ClientID, alias, method string, params []byte) ([]byte, error) {
+	f.params, f.asked = string(params), string(client)+"|"+alias+"|"+method
 	return []byte(f.reply), nil
 }
 

@@ -88,7 +88,7 @@ func TestClient_CancelledRequestSaysSo(t *testing.T) {
 func TestCall_ResultArrivesByteForByte(t *testing.T) {
 	const result = `{ "content": [],  "x": 12345678901234567890, "h": "<b>" }`
 	c := daemon(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(result)) })
-	got, err := c.Call(t.Context(), "", "t", json.RawMessage(`{}`))
+	got, err := c.Call(t.Context(), api.Call{Name: "t", Arguments: json.RawMessage(`{}`)})
 	if err != nil || string(got) != result {
 		t.Errorf("result %s, %v; want %s", got, err, result)
 	}

@@ -305,9 +305,9 @@ func (c *Client) AnswerElicitation(ctx context.Context, id string, answer api.El
 }
 
 // Call calls a tool by its qualified name as a Client, or for "" with everything of the active Space, and
-// returns its result as the server sent it.
-func (c *Client) Call(ctx context.Context, client, name string, arguments json.RawMessage) (json.RawMessage, error) {
-	return post[json.RawMessage](ctx, c, "", api.Call{Client: client, Name: name, Arguments: arguments}, "call")
+// Call uses a tool, a prompt or a resource, and returns the result as the Server sent it.
+func (c *Client) Call(ctx context.Context, call api.Call) (json.RawMessage, error) {
+	return post[json.RawMessage](ctx, c, "", call, "call")
 }
 
 // Tools lists the tools that a Client sees, or for "" those of the active Space.
@@ -348,29 +348,6 @@ func (c *Client) Setting(ctx context.Context, key string) (api.Setting, error) {
 // SetSetting changes a setting.
 func (c *Client) SetSetting(ctx context.Context, key, value string) (api.Setting, error) {
 	return fetch[api.Setting](ctx, c, request{method: http.MethodPut, path: []string{"settings", key}, body: api.SettingValue{Value: value}})
-}
-
-// Audit is up to limit entries of the audit log after the one with the id after; 0 asks for the last ones. Decisions
-// leaves out what is none (mcpmux.Activity.Decision).
-func (c *Client) Audit(ctx context.Context, after int64, limit int, decisions bool) ([]api.Activity, error) {
-	return get[[]api.Activity](ctx, c, auditQuery(after, limit, "", decisions), "audit")
-}
-
-// FollowAudit hands each the last limit entries of the audit log and every new one, until ctx is cancelled or
-// each fails.
-func (c *Client) FollowAudit(ctx context.Context, limit int, decisions bool, each func(api.Activity) error) error {
-	return follow(ctx, c, request{method: http.MethodGet, path: []string{"audit"}, query: auditQuery(0, limit, "1", decisions)}, each)
-}
-
-func auditQuery(after int64, limit int, follow string, decisions bool) map[string]string {
-	q := map[string]string{"limit": strconv.Itoa(limit), "follow": follow}
-	if decisions {
-		q["decisions"] = "1"
-	}
-	if after > 0 {
-		q["after"] = strconv.FormatInt(after, 10)
-	}
-	return q
 }
 
 // inSpace is the query that names a Space.

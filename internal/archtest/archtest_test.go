@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	"internal/secret":      {"internal/mcpmux"},
 	"internal/catalog":     {"internal/mcpmux", "internal/wire", "internal/protocol"},
 	"internal/store":       {"internal/mcpmux", "internal/secret"},
+	"internal/tally":       {"internal/mcpmux", "internal/store"},
 	"internal/backend":     {"internal/mcpmux", "internal/wire", "internal/protocol"},
 	"internal/pool":        {"internal/mcpmux", "internal/backend"},
 	"internal/supervisor":  {"internal/mcpmux", "internal/secret", "internal/backend", "internal/pool", "internal/wire"}, // secret: what takes values out of texts
@@ -42,7 +43,7 @@ var arrows = map[string][]string{
 	"internal/guard":       {"internal/mcpmux"},
 	"internal/page":        {},
 	"internal/demo":        {"internal/wire", "internal/protocol"},
-	"internal/admin":       {"internal/mcpmux", "internal/guard", "internal/secret", "internal/store", "internal/catalog", "internal/admin/api"},
+	"internal/admin":       {"internal/mcpmux", "internal/guard", "internal/secret", "internal/store", "internal/tally", "internal/catalog", "internal/admin/api"},
 	"internal/admin/api":   {"internal/mcpmux"},
 	"internal/adminclient": {"internal/mcpmux", "internal/admin/api"},
 	"internal/cli":         {"internal/mcpmux", "internal/adminclient", "internal/admin/api"},

@@ -18,20 +18,25 @@ const maxArguments = 16 << 20
 
 // callCommand is `mcpmux call`: one tool call as a client would make it.
 func (a *app) callCommand() *cobra.Command {
-	var client string
-	cmd := a.ask("call NAME [JSON|-] [--client NAME]", "call a tool by its qualified name, as a client; the exit code is 1 when the tool reports an error", atMost(2, "NAME"),
+	var call api.Call
+	cmd := a.ask("call NAME [JSON|-] [--client NAME] [--space S] [--server ALIAS]", "call a tool by its qualified name, as a client; the exit code is 1 when the tool reports an error", atMost(2, "NAME"),
 		func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
 			arguments, err := a.callArguments(cmd, args[1:])
 			if err != nil {
 				return err
 			}
-			result, err := c.Call(cmd.Context(), client, args[0], arguments)
+			call.Name, call.Arguments = args[0], arguments
+			result, err := c.Call(cmd.Context(), call)
 			if err != nil {
 				return err
 			}
 			return a.showResult(result)
 		})
-	cmd.Flags().StringVar(&client, "client", "", "call as this client (default: with everything of the active Space)")
+	f := cmd.Flags()
+	f.StringVar(&call.Client, "client", "", "call as this client (default: with everything of the Space)")
+	f.StringVar(&call.Space, "space", "", "call in this Space (default: the active one, or the client's)")
+	f.StringVar(&call.Server, "server", "", "call a tool of this server, by its own name")
+	f.StringVar((*string)(&call.Kind), "kind", "", "tool, or prompt or resource to use one of those by NAME (default tool)")
 	return cmd
 }
 

@@ -84,6 +84,23 @@ var (
 		Status:    mcpmux.ServerStatus{State: mcpmux.StateIdle, Since: noon},
 	}
 
+	called = api.Activity{
+		ID: 2, ClientName: "cursor", SpaceName: "Work", Verdict: api.VerdictAllowed,
+		Activity: mcpmux.Activity{At: noon, Client: "c1", Space: "s1", Server: "github", Method: "tools/call", Name: "github_get", Outcome: "ok", Duration: mcpmux.Duration(12345 * time.Microsecond)},
+	}
+
+	refused = api.Activity{
+		ID: 1, ClientName: "cursor", SpaceName: "Work", Verdict: api.VerdictDenied,
+		Activity: mcpmux.Activity{At: noon, Client: "c1", Space: "s1", Method: "tools/call", Name: "x\x1b[2J", Outcome: "denied", Code: -32602, Detail: "Unknown tool: x"},
+	}
+
+	counted = api.ActivitySummary{
+		Window: "24h", Total: api.ActivityCount{Calls: 3, Errors: 1, Denied: 1, Median: mcpmux.Duration(1234 * time.Microsecond), P95: mcpmux.Duration(61 * time.Second), Last: &noon},
+		Servers: []api.ActivityOf{{Name: "github", ActivityCount: api.ActivityCount{Calls: 2, Last: &noon}}},
+		Tools:   []api.ActivityOf{{Name: "github_get", ActivityCount: api.ActivityCount{Calls: 2, Last: &noon}}},
+		Clients: []api.ActivityOf{{ActivityCount: api.ActivityCount{Calls: 3}}},
+	}
+
 	key = mcpmux.AccessKey{ID: "k1", Client: "c1", Hint: "mm_key_abc", CreatedAt: noon}
 
 	cursor = api.Client{
@@ -113,6 +130,7 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 		stdin   string
 		answers map[string]any
 	}
+	exported := filepath.Join(t.TempDir(), "record.jsonl")
 	words := strings.Fields
 	added := map[string]any{"POST /servers": github}
 	client := map[string]any{
@@ -248,6 +266,26 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("settings get log.level"), answers: map[string]any{"GET /settings/log.level": api.Setting{Key: "log.level", Value: "info"}}},
 			{args: words("settings set log.level debug"), answers: map[string]any{"PUT /settings/log.level": api.Setting{Key: "log.level", Value: "debug"}}},
 		},
+		"audit": {
+			{args: words("audit"), answers: map[string]any{"GET /audit": []api.Activity{refused, called}}},
+			{
+				args:    words("audit --requests --client cursor --server github --space Work --outcome ok --search get --since 7d --until 2026-05-05 --limit 2 --before 9 --json"),
+				answers: map[string]any{"GET /audit": []api.Activity{called}},
+			},
+			{args: words("audit --follow --security --limit 0"), answers: map[string]any{"GET /audit": ": hello\n\nevent: activity\ndata: {\"id\":3,\"at\":\"2026-05-04T12:00:00Z\",\"method\":\"auth/consent\",\"outcome\":\"ok\",\"actor\":\"user\",\"duration\":\"0s\"}\n\n"}},
+			{args: words("audit --export - --format csv --client cursor"), answers: map[string]any{"GET /audit/export": "id,time\n1,2026-05-04T12:00:00Z\n"}},
+			{args: words("audit --export " + exported), answers: map[string]any{"GET /audit/export": "{}\n"}},
+			{args: words("audit --summary --window 24h"), answers: map[string]any{"GET /activity/summary": counted}},
+			{args: words("audit --summary"), answers: map[string]any{"GET /activity/summary": api.ActivitySummary{}}},
+			{args: words("audit --summary --client cursor")},
+			{args: words("audit --summary --window 2h")},
+			{args: words("audit --window 24h")},
+			{args: words("audit --follow --export x")},
+			{args: words("audit --export x --limit 3")},
+			{args: words("audit --export x --format xlsx")},
+			{args: words("audit --format csv")},
+			{args: words("audit --before -1")},
+		},
 	} {
 		t.Run(file, func(t *testing.T) {
 			var all strings.Builder
@@ -256,7 +294,7 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 				r := run(t, d.start(t), c.stdin, c.args...)
 				all.WriteString(transcript(c.args, d.asked, r))
 			}
-			golden(t, "testdata/"+file+".golden", strings.ReplaceAll(all.String(), secret, "FILE"))
+			golden(t, "testdata/"+file+".golden", strings.NewReplacer(secret, "FILE", exported, "EXPORTED").Replace(all.String()))
 		})
 	}
 }

@@ -182,7 +182,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.front = &front{supervisor: d.super, log: d.log, authority: d.authority, audit: d.audit, identify: d.identify, failed: guard.NewLimiter(failedRate, failedRate), changed: func(running bool) { d.desk.gatewayChanged(running) }}
 	d.gateway, err = gateway.New(gateway.Config{
 		Pool: d.super.Pool(), Verify: d.identify, Challenge: d.front.challenge, Seen: d.seen.Seen,
-		Record: d.ledger.record, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
+		Record: d.ledger.record, Refused: d.audit, Version: d.opt.Version, Log: d.log, StateKey: d.keys.derive("gateway state"), Sessions: d.store,
 		Renew:    d.renew,
 		Came:     func() { d.desk.clientsCame() },
 		LoginURL: d.auth.Offer, LoginEnded: d.loginEnded,
@@ -196,6 +196,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	if d.desk, err = newDesk(d); err != nil {
 		return err
 	}
+	d.ledger.wrote = d.desk.admin.Recorded
 	d.front.health = health(d.desk.ready)
 	d.front.other, d.front.consentAt = d.desk.origins, d.desk.originAt
 	if err := d.follow.once(ctx); err != nil {

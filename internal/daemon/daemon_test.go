@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -147,6 +148,38 @@ func TestLedger_WritesInBatchesAndWhatIsLeftAtTheEnd(t *testing.T) {
 			t.Errorf("the last record was lost: %v", sizes)
 		}
 	})
+}
+
+// Whoever shows calls as they are made is told soon after one, and twice in a second at most, of all of them.
+func TestLedger_TellsHowManyRecordsWereWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		l := newLedger(func(context.Context, []mcpmux.Activity) error { return nil }, slog.New(slog.DiscardHandler))
+		begun := time.Now()
+		l.wrote = func(n int) { told = append(told, fmt.Sprint(time.Since(begun), " ", n)) }
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); l.run(ctx) }()
+		for range 20 { // for two seconds
+			l.record(mcpmux.Activity{Method: "tools/call"})
+			time.Sleep(99 * time.Millisecond) //nolint:forbidigo // the clock of the bubble
+		}
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of the bubble
+		cancel()
+		<-ended
+		if want := []string{"250ms 3", "750ms 5", "1.25s 5", "1.75s 5", "2.25s 2"}; !slices.Equal(told, want) {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
+// What was not written is nothing new.
+func TestLedger_TellsNothingOfWhatWasNotWritten(t *testing.T) {
+	l := newLedger(func(context.Context, []mcpmux.Activity) error { return errors.New("disk") }, slog.New(slog.DiscardHandler))
+	l.wrote = func(n int) { t.Errorf("told %d", n) }
+	l.record(mcpmux.Activity{Method: "tools/call"})
+	l.flush(t.Context())
+	l.flush(t.Context())
 }
 
 // A burst of calls costs no decision its row, nor does a write that fails.

@@ -101,7 +101,7 @@ func (w *whole) await(alias string, state mcpmux.ServerState) string {
 
 // token is what a Server finds in its environment.
 func (w *whole) token(alias string) (string, error) {
-	raw, err := w.Call(w.t.Context(), "app", alias+"_env", json.RawMessage(`{"name":"TOKEN"}`))
+	raw, err := w.Call(w.t.Context(), api.Call{Client: "app", Name: alias + "_env", Arguments: json.RawMessage(`{"name":"TOKEN"}`)})
 	return string(raw), err
 }
 

@@ -58,11 +58,11 @@ func (c commands) Addr() string                    { return c.d.front.Addr() }
 func (c commands) Connected() map[mcpmux.ClientID]int { return c.d.gateway.Connected(time.Now()) }
 
 // Call makes a request as a client.
-func (c commands) Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error) {
+func (c commands) Call(ctx context.Context, client mcpmux.ClientID, alias, method string, params []byte) ([]byte, error) {
 	if !c.d.front.Running() {
 		return nil, mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway is stopped; start it with `mcpmux gateway start`")
 	}
-	return c.d.gateway.Call(ctx, client, method, params)
+	return c.d.gateway.Call(ctx, client, alias, method, params)
 }
 
 // servers is the supervisor as the admin API asks it.

@@ -10,8 +10,12 @@ import (
 )
 
 const (
-	// ledgerEvery is how long records wait to be written together: one transaction for all of them.
-	ledgerEvery = 500 * time.Millisecond
+	// ledgerEvery is how long records wait to be written together: one transaction for all of them. With tellEvery it is
+	// most of the time between the end of a call and its showing in the dashboard, which is to be less than a second.
+	ledgerEvery = 250 * time.Millisecond
+
+	// tellEvery is how often those who show calls as they are made are told that there are more.
+	tellEvery = 500 * time.Millisecond
 
 	// ledgerRoom is how many records may wait. A burst beyond it loses records rather than slow down calls.
 	ledgerRoom = 1 << 16
@@ -30,6 +34,10 @@ type ledger struct {
 	in      chan mcpmux.Activity
 	first   chan mcpmux.Activity // decisions
 	dropped atomic.Int64
+	// wrote is told how many records were written, at most once in tellEvery. It may be nil.
+	wrote  func(count int)
+	untold int       // written since
+	told   time.Time // last
 	// decided are the decisions that are recorded here.
 	decided *decisions
 }
@@ -72,6 +80,7 @@ func (l *ledger) flush(ctx context.Context) {
 	if n := l.dropped.Swap(0); n > 0 {
 		l.log.Warn("activity records were dropped", "count", n)
 	}
+	defer l.tell()
 	for {
 		batch := l.take()
 		if len(batch) == 0 {
@@ -86,6 +95,15 @@ func (l *ledger) flush(ctx context.Context) {
 			}
 			return
 		}
+		l.untold += len(batch)
+	}
+}
+
+// tell tells how many records were written, unless it has just told: then it does the next time.
+func (l *ledger) tell() {
+	if now := time.Now(); l.wrote != nil && l.untold > 0 && now.Sub(l.told) >= tellEvery {
+		l.wrote(l.untold)
+		l.untold, l.told = 0, now
 	}
 }
 

@@ -496,7 +496,7 @@ func TestView_LockedToADeletedSpaceSeesNothingAndIsToldWhy(t *testing.T) {
 func TestCommandLine_CallsInTheServersEra(t *testing.T) {
 	for _, version := range []string{"2025-11-25", "2026-07-28"} {
 		r := demoRig(t, version, nil)
-		out, err := r.gw.Call(t.Context(), catalog.Local().ID, "tools/call", []byte(`{"name":"be_add","arguments":{"a":1,"b":2}}`))
+		out, err := r.gw.Call(t.Context(), catalog.Local().ID, "", "tools/call", []byte(`{"name":"be_add","arguments":{"a":1,"b":2}}`))
 		if err != nil || !strings.Contains(string(out), `"sum":3`) {
 			t.Errorf("%s: %s, %v", version, out, err)
 		}

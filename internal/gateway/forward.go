@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/backend"
@@ -26,7 +28,7 @@ func (x *exchange) forward() {
 	begun := time.Now()
 	route, edits, fail := x.route()
 	if fail != nil {
-		x.record(nil, begun, fail.code, "denied")
+		x.record(nil, begun, fail.code, "denied", fail.message)
 		x.fail(fail)
 		return
 	}
@@ -40,7 +42,9 @@ func (x *exchange) forward() {
 	}
 	ctx, cancel, err := x.callContext()
 	if err != nil {
-		x.fail(backendFailure(route.Server.Alias, x.method, err))
+		fail := backendFailure(route.Server.Alias, x.method, err)
+		x.record(route, begun, fail.code, "denied", fail.message)
+		x.fail(fail)
 		return
 	}
 	answer, fail := x.complete(ctx, cancel, route, edits, begun)
@@ -53,17 +57,20 @@ func (x *exchange) complete(ctx context.Context, cancel context.CancelCauseFunc,
 	answer, err := x.callRenewing(ctx, cancel, route, edits)
 	if err != nil {
 		fail := backendFailure(route.Server.Alias, x.method, causeOf(ctx, err))
-		x.record(route, begun, fail.code, outcomeOf(ctx))
+		x.record(route, begun, fail.code, outcomeOf(ctx), fail.message)
 		return x.withLogin(ctx, route, err, fail)
 	}
 	code, outcome := 0, "ok"
-	if answer.Kind == wire.Error {
+	switch {
+	case answer.Kind == wire.Error:
 		code, outcome = errorCode(answer), "error"
 		if code == protocol.CodeURLRequired {
 			x.g.owners.required(route.Server.ID, x.sess, answer)
 		}
+	case route.Kind == mcpmux.KindTool && toolFailed(answer):
+		outcome = "tool_error"
 	}
-	x.record(route, begun, code, outcome)
+	x.record(route, begun, code, outcome, "")
 	x.g.emitted.note(x, route.Server.ID, answer)
 	return answer, nil
 }
@@ -424,11 +431,29 @@ func atoi(b []byte) int {
 	return sign * n
 }
 
-// record notes the request. Only requests that reach, or were refused on the way to, a Server are recorded.
-func (x *exchange) record(route *catalog.Route, begun time.Time, code int, outcome string) {
+// isError is how a tool says that it failed (MCP 2025-11-25 server/tools §Error Handling). Most results do not have the
+// word, and nothing more is read of them.
+//
+//nolint:gochecknoglobals // constant
+var isError = []byte(`"isError"`)
+
+func toolFailed(answer wire.Message) bool {
+	result := answer.Bytes(answer.Result)
+	return bytes.Contains(result, isError) && string(member(result, "isError")) == "true"
+}
+
+// maxDetail bounds what the record tells of a failure, in bytes.
+const maxDetail = 300
+
+// record notes the request. Only requests that reach, or were refused on the way to, a Server are recorded. What a
+// Server says of a failure is its own and the client's; detail is in words of ours.
+func (x *exchange) record(route *catalog.Route, begun time.Time, code int, outcome, detail string) {
+	if len(detail) > maxDetail {
+		detail = strings.ToValidUTF8(detail[:maxDetail], "") + "…"
+	}
 	a := mcpmux.Activity{
 		At: begun, Client: x.id.Client, Space: x.view.Space, Method: x.msg.Method, Name: x.targetName(),
-		Outcome: outcome, Code: code, Duration: mcpmux.Duration(time.Since(begun)),
+		Outcome: outcome, Code: code, Duration: mcpmux.Duration(time.Since(begun)), Detail: detail,
 	}
 	if route != nil {
 		a.Server = route.Server.Alias

@@ -38,6 +38,9 @@ type Config struct {
 	Came func()
 	// Record takes the record of a request that was made or refused. It must not block.
 	Record func(mcpmux.Activity)
+	// Refused takes the record of a request that was refused because its Client has too many, or asks too often: such
+	// requests come at any rate. It must not block. Nil is Record.
+	Refused func(mcpmux.Activity)
 	// Renew gets other credentials for a Server that refused those it was shown, after which the request may be made
 	// again. Nil: there are no others.
 	Renew func(context.Context, mcpmux.ServerID, *backend.LoginRequiredError) error
@@ -102,6 +105,9 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	if cfg.Record == nil {
 		cfg.Record = func(mcpmux.Activity) {}
+	}
+	if cfg.Refused == nil {
+		cfg.Refused = cfg.Record
 	}
 	g := &Gateway{
 		cfg:      cfg,

@@ -10,14 +10,20 @@ import (
 )
 
 // Call makes one request as a Client, for the command line, through the same steps as a client's and in the
-// era of the Server it goes to: params is the params object. client "" is catalog.Local.
+// era of the Server it goes to: params is the params object. client "" is catalog.Local; alias, where it is not "", names
+// the Server whose Features go by their own names, as at /mcp/s/<alias>.
 // The command line can be asked nothing, so it declares no capabilities. Call answers with the JSON-RPC
 // response.
-func (g *Gateway) Call(ctx context.Context, client mcpmux.ClientID, method string, params []byte) ([]byte, error) {
+func (g *Gateway) Call(ctx context.Context, client mcpmux.ClientID, alias, method string, params []byte) ([]byte, error) {
 	snap := g.current.Load()
 	view, ok := snap.views[client]
 	if !ok {
 		return nil, mcpmux.Errorf(mcpmux.CodeNotFound, "no such client")
+	}
+	if alias != "" {
+		if view, ok = view.Only(alias); !ok {
+			return nil, mcpmux.Errorf(mcpmux.CodeNotFound, "there is no server %q for this client", alias)
+		}
 	}
 	if len(params) == 0 {
 		params = []byte("{}")

@@ -105,8 +105,9 @@ func (x *exchange) afterLogin() (k ticket, answers map[string][]byte, ok bool) {
 func (x *exchange) awaitLogin(route *catalog.Route, k ticket, answers map[string][]byte) {
 	begun := time.Now()
 	if raw, ok := answers[loginKey]; ok && stringMember(raw, "action") != "accept" {
-		x.record(route, begun, wire.CodeInternal, "error")
-		x.fail(&rpcError{code: wire.CodeInternal, message: "the user did not agree to log in to the server " + route.Server.Alias})
+		fail := &rpcError{code: wire.CodeInternal, message: "the user did not agree to log in to the server " + route.Server.Alias}
+		x.record(route, begun, fail.code, "error", fail.message)
+		x.fail(fail)
 		return
 	}
 	ended := x.loginEnded(route.Server.ID)

@@ -413,8 +413,9 @@ func (x *exchange) urlRequired(answer wire.Message) (wire.Message, error) {
 func (x *exchange) resend(route *catalog.Route, edits []wire.Edit, begun time.Time, answers map[string][]byte) {
 	for _, raw := range answers {
 		if stringMember(raw, "action") != "accept" {
-			x.record(route, begun, wire.CodeInternal, "error")
-			x.fail(&rpcError{code: wire.CodeInternal, message: "the user did not agree to open the address that the server asked for"})
+			fail := &rpcError{code: wire.CodeInternal, message: "the user did not agree to open the address that the server asked for"}
+			x.record(route, begun, fail.code, "error", fail.message)
+			x.fail(fail)
 			return
 		}
 	}

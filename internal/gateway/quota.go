@@ -112,18 +112,27 @@ func (x *exchange) enter() *rpcError {
 	}
 	if r := x.snap.rate; r.cost != 0 {
 		if ok, after := r.charge(q, time.Now()); !ok {
-			return &rpcError{
+			return x.refuse(&rpcError{
 				status: http.StatusTooManyRequests, code: wire.CodeInternal, retryAfter: after,
 				message: fmt.Sprintf("a client may make %d requests in a minute (setting client.rate_limit); try again later", r.perMinute),
-			}
+			})
 		}
 	}
 	if q.inFlight.Add(1) > maxInFlight {
 		q.inFlight.Add(-1)
-		return errTooManyInFlight
+		return x.refuse(errTooManyInFlight)
 	}
 	x.quota = q
 	return nil
+}
+
+// refuse keeps the record of a request that does not get in, and returns why.
+func (x *exchange) refuse(fail *rpcError) *rpcError {
+	x.g.cfg.Refused(mcpmux.Activity{
+		At: time.Now(), Client: x.id.Client, Space: x.view.Space, Method: x.msg.Method, Name: x.targetName(),
+		Outcome: "denied", Code: fail.code, Detail: fail.message,
+	})
+	return fail
 }
 
 // leave counts a request out. Doing so again does nothing.

@@ -69,6 +69,12 @@ type Activity struct {
 	Detail string `json:"detail,omitempty"`
 }
 
+// Call says that a record is of a request for something that a Server does: a tool, a prompt or a resource. Whatever else
+// goes to a Server (completions, tasks that are asked after) belongs to such a request, or only lists.
+func (a *Activity) Call() bool {
+	return a.Method == "tools/call" || a.Method == "prompts/get" || a.Method == "resources/read"
+}
+
 // Decision says that a record is of a decision about who may do what, rather than of a request to a Server: its Method
 // begins with auth/ (who comes in), guard/ (who is refused for where they come from) or admin/ (what was changed).
 func (a *Activity) Decision() bool {

@@ -24,27 +24,27 @@ import (
 // fixture is a store in a folder of its own, unlocked.
 type fixture struct {
 	*Store
-	t    *testing.T
+	t    testing.TB
 	path string
 }
 
 var bg = context.Background()
 
-func newBox(t *testing.T, first byte) *secret.Box {
-	t.Helper()
+func newBox(tb testing.TB, first byte) *secret.Box {
+	tb.Helper()
 	box, err := secret.NewBox([32]byte{first})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return box
 }
 
-func newStore(t *testing.T) *fixture {
-	t.Helper()
-	f := &fixture{t: t, path: filepath.Join(t.TempDir(), "data", "mcpmux.db")}
+func newStore(tb testing.TB) *fixture {
+	tb.Helper()
+	f := &fixture{t: tb, path: filepath.Join(tb.TempDir(), "data", "mcpmux.db")}
 	f.open()
-	if err := f.Unlock(newBox(t, 1)); err != nil {
-		t.Fatal(err)
+	if err := f.Unlock(newBox(tb, 1)); err != nil {
+		tb.Fatal(err)
 	}
 	return f
 }

@@ -114,9 +114,16 @@ type SwitchAnswer struct {
 	Accept bool `json:"accept"`
 }
 
-// Call is one tool call: by its qualified name, as a Client, or as nobody with everything of the active Space.
+// Call is one use of a Feature, as a Client, or as nobody with everything of a Space.
 type Call struct {
-	Client    string          `json:"client,omitempty"`
+	Client string `json:"client,omitempty"`
+	// Space is the active one where it is left out. A Client is in the Space that its mode says.
+	Space string `json:"space,omitempty"`
+	// Server is the alias of a Server whose Features go by their own names then, as at /mcp/s/<alias>.
+	Server string `json:"server,omitempty"`
+	// Kind is tool where it is left out, prompt or resource.
+	Kind mcpmux.FeatureKind `json:"kind,omitempty"`
+	// Name is the qualified name of a tool or prompt, or the URI of a resource.
 	Name      string          `json:"name"`
 	Arguments json.RawMessage `json:"arguments,omitempty"`
 }

@@ -160,12 +160,3 @@ type Setting struct {
 type SettingValue struct {
 	Value string `json:"value"`
 }
-
-// Activity is the record of one request, with the names of its Client and Space. A name is empty where what
-// it named is gone.
-type Activity struct {
-	ID int64 `json:"id"`
-	mcpmux.Activity
-	ClientName string `json:"client"`
-	SpaceName  string `json:"space"`
-}

@@ -1,1 +1,1 @@
-import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i({name:n}){return t(`FeatureSet`),(0,r.jsx)(e,{children:n})}export{i as FeatureSetPage};
+import{$ as e,et as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i({name:n}){return t(`FeatureSet`),(0,r.jsx)(e,{children:n})}export{i as FeatureSetPage};

@@ -1,1 +1,1 @@
-import{I as e,L as t}from"./shared.js";import{st as n}from"./vendor.js";var r=n();function i(){return t(`Spaces`),(0,r.jsx)(e,{children:`Spaces`})}export{i as SpacesPage};
+import{$ as e,et as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i(){return t(`Spaces`),(0,r.jsx)(e,{children:`Spaces`})}export{i as SpacesPage};

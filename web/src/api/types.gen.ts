@@ -25,6 +25,7 @@ export interface Activity {
   client: string;
   client_id: string;
   code?: number;
+  decision: "allowed" | "denied";
   detail?: string;
   duration: string;
   id: number;
@@ -34,6 +35,52 @@ export interface Activity {
   server?: string;
   space: string;
   space_id: string;
+}
+
+export interface ActivityBucket {
+  at: string;
+  calls: number;
+  denied: number;
+  errors: number;
+  last?: string;
+  median: string;
+  p95: string;
+}
+
+export interface ActivityCount {
+  calls: number;
+  denied: number;
+  errors: number;
+  last?: string;
+  median: string;
+  p95: string;
+}
+
+export interface ActivityOf {
+  calls: number;
+  client_id?: string;
+  denied: number;
+  errors: number;
+  last?: string;
+  median: string;
+  method?: string;
+  name: string;
+  p95: string;
+  series: number[];
+  server?: string;
+  space?: string;
+  space_id?: string;
+}
+
+export interface ActivitySummary {
+  begin: string;
+  buckets: ActivityBucket[];
+  clients: ActivityOf[];
+  servers: ActivityOf[];
+  step: string;
+  tools: ActivityOf[];
+  total: ActivityCount;
+  window: string;
 }
 
 export interface Attention {
@@ -60,7 +107,10 @@ export interface Authorization {
 export interface Call {
   arguments?: unknown;
   client?: string;
+  kind?: "tool" | "prompt" | "resource" | "template";
   name: string;
+  server?: string;
+  space?: string;
 }
 
 export interface Check {

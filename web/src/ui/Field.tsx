@@ -99,8 +99,6 @@ export function NumberField(p: {
   help?: ReactNode;
   value: string;
   onChange: (v: string) => void;
-  min?: number;
-  max?: number;
   error?: string | undefined;
 }) {
   return (
@@ -108,10 +106,7 @@ export function NumberField(p: {
       {(id, described) => (
         <input
           id={id}
-          type="number"
-          step="any"
-          min={p.min}
-          max={p.max}
+          inputMode="decimal"
           aria-describedby={described}
           aria-invalid={p.error ? true : undefined}
           className={box}

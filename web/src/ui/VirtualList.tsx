@@ -12,10 +12,14 @@ interface Props<T> {
   height?: string;
   /** onEnd is called when the last item is near. */
   onEnd?: (() => void) | undefined;
+  /** onTop is told whether the beginning is seen, whenever that changes. */
+  onTop?: ((seen: boolean) => void) | undefined;
+  /** jump goes back to the beginning when it changes. */
+  jump?: number;
 }
 
 /** VirtualList shows as much of a long list as is seen of it. It scrolls by itself and can be reached by the keyboard for that. */
-export function VirtualList<T>({ label, items, keyOf, render, estimate, height = "32rem", onEnd }: Props<T>) {
+export function VirtualList<T>({ label, items, keyOf, render, estimate, height = "32rem", onEnd, onTop, jump }: Props<T>) {
   const outer = useRef<HTMLElement>(null);
   const rows = useVirtualizer({
     count: items.length,
@@ -29,9 +33,25 @@ export function VirtualList<T>({ label, items, keyOf, render, estimate, height =
   useEffect(() => {
     if (last >= items.length - 10) onEnd?.();
   }, [last, items.length, onEnd]);
+  const top = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: jump is what it is about
+  useEffect(() => {
+    outer.current?.scrollTo({ top: 0 });
+  }, [jump]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section ref={outer} aria-label={label} tabIndex={0} className="overflow-y-auto rounded-lg" style={{ maxHeight: height }}>
+    <section
+      ref={outer}
+      aria-label={label}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
+      tabIndex={0}
+      className="overflow-y-auto rounded-lg"
+      style={{ maxHeight: height }}
+      onScroll={(e) => {
+        const now = e.currentTarget.scrollTop < 8;
+        if (now !== top.current) onTop?.(now);
+        top.current = now;
+      }}
+    >
       <ul className="relative" style={{ height: rows.getTotalSize() }}>
         {shown.map((row) => (
           <li

@@ -13,15 +13,13 @@ import { Remove } from "./Remove";
 /** useSwitch switches a server on, or off where it is on, and offers to take that back. */
 export function useSwitch(s: Server) {
   const toast = useToast();
-  const turn = useAct(() => doServer(s, s.enabled ? "disable" : "enable"));
-  const back = useAct(() => doServer(s, s.enabled ? "enable" : "disable"));
-  return {
-    ...turn,
-    mutate: () =>
-      turn.mutate(undefined, {
-        onSuccess: () => toast({ text: `${s.alias} is switched ${s.enabled ? "off" : "on"}.`, undo: back.mutate }),
-      }),
-  };
+  const { mutate, isPending, error } = useAct((what: "enable" | "disable") => doServer(s, what));
+  const [now, before] = s.enabled ? (["disable", "enable"] as const) : (["enable", "disable"] as const);
+  const turn = () =>
+    mutate(now, {
+      onSuccess: () => toast({ text: `${s.alias} is switched ${now === "enable" ? "on" : "off"}.`, undo: () => mutate(before) }),
+    });
+  return { turn, isPending, error };
 }
 
 /** Fix is the one thing to do about a server that does not work; it is nothing where one works. */

@@ -9,7 +9,12 @@ import { useToast } from "../../ui/Toast";
 export function Remove({ server: s, open, onOpenChange }: { server: Server; open: boolean; onOpenChange: (v: boolean) => void }) {
   const navigate = useNavigate();
   const toast = useToast();
-  const remove = useAct(() => removeServer(s));
+  // The page of what is gone is left before anything is read anew.
+  const remove = useAct(async () => {
+    await removeServer(s);
+    await navigate({ to: "/servers" });
+    toast({ text: `${s.alias} is removed.` });
+  });
   const values = s.values.map((v) => v.name).join(", ");
   return (
     <Confirm
@@ -19,15 +24,7 @@ export function Remove({ server: s, open, onOpenChange }: { server: Server; open
       action="Remove"
       busy={remove.isPending}
       error={remove.error}
-      onConfirm={() =>
-        remove.mutate(undefined, {
-          onSuccess: () => {
-            onOpenChange(false);
-            toast({ text: `${s.alias} is removed.` });
-            void navigate({ to: "/servers" });
-          },
-        })
-      }
+      onConfirm={() => remove.mutate()}
     >
       <p>Clients lose its {s.features.tools} tools at once. What is stored for it is destroyed:</p>
       <ul className="list-disc pl-5">

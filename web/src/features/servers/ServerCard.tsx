@@ -24,7 +24,7 @@ export function ServerCard({ server: s }: { server: Server }) {
           <Time at={s.status.since} />
         </span>
         <Fix server={s} />
-        <SwitchField bare label={`Switch ${s.alias} on`} checked={s.enabled} disabled={turn.isPending} onChange={() => turn.mutate()} />
+        <SwitchField bare label={`Switch ${s.alias} on`} checked={s.enabled} disabled={turn.isPending} onChange={turn.turn} />
         <More server={s} />
       </div>
       <p className="text-sm break-all text-muted">

@@ -54,7 +54,7 @@ function Shown({ server: s }: { server: Server }) {
           <Badge tone={stateTones[s.status.state]}>{stateWords[s.status.state]}</Badge>
         </span>
         <Fix server={s} />
-        <SwitchField bare label={`Switch ${s.alias} on`} checked={s.enabled} disabled={turn.isPending} onChange={() => turn.mutate()} />
+        <SwitchField bare label={`Switch ${s.alias} on`} checked={s.enabled} disabled={turn.isPending} onChange={turn.turn} />
         <More server={s} />
       </div>
       {turn.error && <Notice tone="bad">{turn.error.message}</Notice>}
