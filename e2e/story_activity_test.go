@@ -75,6 +75,7 @@ func TestStory_TheActivityIsSeenAsItHappens(t *testing.T) {
 	if text := tab.textOf("dialog", "files_echo"); !strings.Contains(text, "Editor") || !strings.Contains(text, "allowed") || !strings.Contains(text, "tools/call") {
 		t.Errorf("the dialog says: %s", text)
 	}
+	tab.awaitRole("link", "Editor") // to where one sees what it may
 	tab.accessible()
 	tab.click("Only this server")
 	tab.until(`() => [...document.querySelectorAll("main li")].every((li) => li.innerText.includes("files_echo"))`, nil)
