@@ -25,7 +25,7 @@ export function CallDialog({
     [
       "Client",
       c.client ? (
-        <Link to="/clients/$name" params={{ name: c.client }} className={link}>
+        <Link key="client" to="/clients/$name" params={{ name: c.client }} className={link}>
           {c.client}
         </Link>
       ) : (
@@ -37,7 +37,7 @@ export function CallDialog({
     [
       "Server",
       c.server && (
-        <Link to="/servers/$alias" params={{ alias: c.server }} search={{ space: c.space_id }} className={link}>
+        <Link key="server" to="/servers/$alias" params={{ alias: c.server }} search={{ space: c.space_id }} className={link}>
           {c.server}
         </Link>
       ),
