@@ -244,6 +244,10 @@ export interface Definition {
   args?: string[];
   command?: string;
   cwd?: string;
+  description?: string;
+  homepage?: string;
+  inputs?: Input[];
+  title?: string;
   transport: "stdio" | "http" | "sse";
   url?: string;
 }
@@ -344,6 +348,25 @@ export interface FeatureSetPatch {
 export interface Grant {
   set: string;
   space: string;
+}
+
+export interface Input {
+  default?: string;
+  description?: string;
+  id: string;
+  label?: string;
+  obtain?: Obtain;
+  options?: InputOption[];
+  placeholder?: string;
+  required?: boolean;
+  secret?: boolean;
+  type?: string;
+}
+
+export interface InputOption {
+  description?: string;
+  label?: string;
+  value: string;
 }
 
 export interface LogLine {
@@ -447,6 +470,11 @@ export interface NewServer {
 export interface NewSpace {
   icon?: string;
   name: string;
+}
+
+export interface Obtain {
+  instructions?: string;
+  url?: string;
 }
 
 export interface Paired {
@@ -576,6 +604,13 @@ export interface ServerStatus {
   since: string;
   state: "disabled" | "connecting" | "connected" | "idle" | "login_required" | "error" | "stopped";
   stderr?: string[];
+}
+
+export interface ServerValue {
+  kind: "env" | "header" | "input" | "login";
+  name: string;
+  secret: boolean;
+  value?: string;
 }
 
 export interface SetPreview {
