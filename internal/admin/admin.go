@@ -69,6 +69,13 @@ type RequestBrowser interface {
 	Location(id string) string
 }
 
+// Autostart has the system start this daemon when its user logs in. Its errors are for people.
+type Autostart interface {
+	Status() (api.Service, error)
+	Install() error
+	Remove() error
+}
+
 // Config is what an Admin needs. Log, Wait and Now may be nil.
 type Config struct {
 	Store    *store.Store
@@ -77,6 +84,8 @@ type Config struct {
 	Logins   Logins
 	Requests Requests
 	Secrets  Secrets
+	// Autostart is nil where the system cannot be asked.
+	Autostart Autostart
 	// Wait returns once the revision is applied to everything that runs.
 	Wait func(ctx context.Context, revision int64) error
 	// NewKey makes an access key: the key itself, and what is kept of it.

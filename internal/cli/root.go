@@ -30,7 +30,7 @@ func newRoot(a *app) *cobra.Command {
 		a.gatewayCommand(), a.dashboardCommand(), a.loginCommand(),
 		a.serverCommand(), a.spaceCommand(), a.featureSetCommand(), a.clientCommand(), a.elicitationCommand(), a.secretsCommand(),
 		a.callCommand(), a.toolsCommand(),
-		a.settingsCommand(), a.auditCommand(),
+		a.settingsCommand(), a.serviceCommand(), a.auditCommand(),
 	)
 	root.SetIn(a.In)
 	root.SetOut(a.Out)

@@ -613,6 +613,14 @@ export interface ServerValue {
   value?: string;
 }
 
+export interface Service {
+  command: string[];
+  current: boolean;
+  installed: boolean;
+  kind: string;
+  path: string;
+}
+
 export interface SetPreview {
   clients: ClientEffect[];
   features: SelectedFeature[];
