@@ -82,6 +82,8 @@ type Config struct {
 	// NewKey makes an access key: the key itself, and what is kept of it.
 	NewKey  func() (key, hint string, hash [32]byte)
 	Process func() api.Process
+	// Move has the gateway listen at another address; nil has it do so from its next start on.
+	Move func(ctx context.Context, addr string) error
 	// Audit keeps the record of a decision; nil keeps none.
 	Audit func(mcpmux.Activity)
 	// Hide takes secrets out of a text; nil takes out nothing.

@@ -116,6 +116,8 @@ type Process struct {
 	Ready         bool
 	ReadyReason   string
 	Sessions      int
+	// Overridden says for the settings that the start of the daemon overrides what did so.
+	Overridden map[string]string
 }
 
 // Version is which program answers.
@@ -150,10 +152,10 @@ type ErrorBody struct {
 
 // Setting is one setting with its value.
 type Setting struct {
-	Key         string `json:"key"`
-	Value       string `json:"value"`
-	Default     string `json:"default"`
-	Description string `json:"description"`
+	mcpmux.Setting
+	Value string `json:"value"`
+	// Overridden says what was given at the start of the daemon and counts instead; empty where nothing was.
+	Overridden string `json:"overridden_by,omitempty"`
 }
 
 // SettingValue is a new value of a setting.

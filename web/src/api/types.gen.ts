@@ -623,9 +623,13 @@ export interface SetPreview {
 }
 
 export interface Setting {
+  choices?: string[];
   default: string;
   description: string;
   key: string;
+  kind: string;
+  overridden_by?: string;
+  restart: boolean;
   value: string;
 }
 
