@@ -81,11 +81,11 @@ func (t *browserTab) shown(d *Daemon, p page) {
 	if status := t.visit("http://" + d.Dashboard + p.path); status != http.StatusOK {
 		t.b.t.Fatalf("%s: %d", p.path, status)
 	}
-	t.awaitRole("heading", "")
+	t.until(`() => document.querySelector("main h1")`, nil)
 	if p.shows != "" {
 		t.awaitText(p.shows)
 	}
-	t.until(`() => !/(Loading|Looking) /.test(document.querySelector("main").innerText)`, nil)
+	t.until(`() => !/(Loading|Looking)( up| at)? [^.]*…/.test(document.querySelector("main").innerText)`, nil)
 }
 
 // Every page is for those too who do not see it or have no mouse, in both themes, and on a narrow screen.

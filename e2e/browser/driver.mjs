@@ -43,6 +43,10 @@ async function field(page, label) {
   return (await just.count()) > 0 ? just.first() : p.getByLabel(label).filter({ visible: true }).first();
 }
 
+// named is what has a role and a name. A field for a password has no role; it is a textbox here all the same.
+const named = (p, role, name) =>
+  (role === "textbox" ? p.getByRole(role, { name }).or(p.locator("input[type=password]").and(p.getByLabel(name))) : p.getByRole(role, { name })).first();
+
 const ops = {
   // A context is a browser with cookies and a store of its own.
   async context({ name, origin, html }) {
@@ -95,7 +99,7 @@ const ops = {
   // focused presses Tab (or what key is) until what has this role and name has the focus; the keyboard alone gets there.
   async focused({ page, role, name, key }) {
     const { page: p } = at(page);
-    const l = role === "summary" ? p.locator("summary", { hasText: name }).first() : p.getByRole(role, { name }).first(); // a summary has no role
+    const l = role === "summary" ? p.locator("summary", { hasText: name }).first() : named(p, role, name); // a summary has no role
     await l.waitFor();
     for (let i = 0; i < 200; i++) {
       if (await l.evaluate((e) => e === document.activeElement)) return;
@@ -112,10 +116,11 @@ const ops = {
   async scheme({ page, scheme }) { await at(page).page.emulateMedia({ colorScheme: scheme }); },
   async shot({ page, path }) { await at(page).page.screenshot({ path, fullPage: true, animations: "disabled" }); },
   async upload({ page, label, path }) { await at(page).page.getByLabel(label).setInputFiles(path); },
-  // download presses a button, or what else has a role, and keeps the file that comes.
-  async download({ page, button, role, path }) {
+  // download presses a button, or what else has a role, or a key, and keeps the file that comes.
+  async download({ page, button, role, key, path }) {
     const { page: p } = at(page);
-    const [file] = await Promise.all([p.waitForEvent("download"), p.getByRole(role ?? "button", { name: button }).first().click()]);
+    const press = () => key ? p.keyboard.press(key) : p.getByRole(role ?? "button", { name: button }).first().click();
+    const [file] = await Promise.all([p.waitForEvent("download"), press()]);
     await file.saveAs(path);
     return file.suggestedFilename();
   },

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
+	"github.com/mcpmux/mcpmux/internal/store"
 )
 
 // record writes n calls of a client that there is and one that is gone, and a decision, and answers the client's name.
@@ -266,5 +268,47 @@ func TestAudit_LastIsWhereToGoOn(t *testing.T) {
 		if ids, last := ask(query); last != want {
 			t.Errorf("?%s: %v, last %s, want %s", query, ids, last, want)
 		}
+	}
+}
+
+// discard is a connection whose reader takes everything.
+type discard struct {
+	http.ResponseWriter
+	n int
+}
+
+func (d *discard) Write(b []byte) (int, error) { d.n += len(b); return len(b), nil }
+
+// BenchmarkExport writes 100,000 records; its memory does not grow with them.
+func BenchmarkExport(b *testing.B) {
+	st, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "data", "mcpmux.db"), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = st.Close() }()
+	list := make([]mcpmux.Activity, 100_000)
+	for i := range list {
+		list[i] = mcpmux.Activity{
+			At: time.Now(), Client: gone, Space: gone, Server: "github", Method: "tools/call", Name: fmt.Sprint("github_tool", i%100), Outcome: "ok", Duration: mcpmux.Duration(i),
+		}
+	}
+	if err := st.AppendActivity(b.Context(), list); err != nil {
+		b.Fatal(err)
+	}
+	a, err := New(Config{
+		Store: st, Servers: servers{}, Gateway: &front{}, Logins: played{}, Requests: nobodyWaits{}, Secrets: playedKey{},
+		NewKey: func() (string, string, [32]byte) { return "", "", [32]byte{} }, Process: func() api.Process { return api.Process{} },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, format := range []string{"jsonl", "csv"} {
+		b.Run(format, func(b *testing.B) {
+			for b.Loop() {
+				w := &discard{ResponseWriter: httptest.NewRecorder()}
+				a.Socket().ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), http.MethodGet, prefix+"/audit/export?format="+format, nil))
+				b.SetBytes(int64(w.n))
+			}
+		})
 	}
 }

@@ -336,3 +336,24 @@ func TestRecord_HasEveryRequestThatChangesSomethingAndNothingThatIsInIt(t *testi
 		t.Errorf("%s %v", text, err)
 	}
 }
+
+func TestServer_ValuesOfInputsAreCheckedAndOnlyPlainOnesAreShown(t *testing.T) {
+	w := newWorld(t)
+	w.must("POST", "/servers", `{"alias":"api","definition":{"transport":"stdio","command":"run","args":["${input:REGION}"],"title":"An API",
+		"inputs":[{"id":"REGION","type":"select","options":[{"value":"eu"},{"value":"us"}],"default":"eu"},{"id":"TOKEN","type":"password","required":true}]}}`)
+	w.refused(400, "one of eu, us", "PATCH", "/servers/api", `{"put":[{"kind":"input","name":"REGION","value":"asia","secret":false}]}`)
+	w.refused(400, "${input:NONE}", "PATCH", "/servers/api", `{"definition":{"transport":"stdio","command":"run","args":["${input:NONE}"],"inputs":[{"id":"TOKEN"}]}}`)
+	// A value of an input that is secret is one, whatever is said of it.
+	w.must("PATCH", "/servers/api", `{"put":[{"kind":"input","name":"REGION","value":"us","secret":false},{"kind":"input","name":"TOKEN","value":"hush-hush-3","secret":false},
+		{"kind":"env","name":"LEVEL","value":"debug","secret":false},{"kind":"env","name":"KEY","value":"hush-hush-4","secret":true}]}`)
+	got := w.must("GET", "/servers/api/values", "")
+	if strings.Contains(got, "hush") || !strings.Contains(got, `"name":"REGION","secret":false,"value":"us"`) || !strings.Contains(got, `"name":"TOKEN","secret":true}`) || !strings.Contains(got, `"value":"debug"`) {
+		t.Errorf("values %s", got)
+	}
+	// Another title makes no other connection; a changed definition keeps the values of inputs that are still there.
+	before := w.must("GET", "/servers/api", "")
+	w.must("PATCH", "/servers/api", `{"definition":{"transport":"stdio","command":"run","title":"Another","inputs":[{"id":"REGION"},{"id":"TOKEN","type":"password"}]}}`)
+	if after := read[api.Server](t, w.must("GET", "/servers/api", "")); len(after.Values) != 4 || after.Definition.Title != "Another" {
+		t.Errorf("before %s, after %+v", before, after)
+	}
+}

@@ -200,6 +200,28 @@ func nullable[T any](raw json.RawMessage, name, form string) (given bool, v *T, 
 	return true, v, nil
 }
 
+// serverValues are the values of a Server for a form to begin with: those that its user said are no secrets.
+func (a *Admin) serverValues(r *http.Request) ([]api.ServerValue, error) {
+	_, srv, err := a.server(r)
+	if err != nil {
+		return nil, err
+	}
+	values, err := a.cfg.Store.Values(r.Context(), srv.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.ServerValue{}
+	for _, v := range values {
+		shown := api.ServerValue{ValueName: v.ValueName}
+		if !v.Secret && (v.Kind == mcpmux.ValueEnv || v.Kind == mcpmux.ValueInput) {
+			text := v.Reveal()
+			shown.Value = &text
+		}
+		out = append(out, shown)
+	}
+	return out, nil
+}
+
 func (a *Admin) deleteServer(r *http.Request) (api.Server, error) {
 	st, srv, err := a.server(r)
 	if err != nil {

@@ -61,6 +61,12 @@ nobody may, and ` + "`admin/…`" + ` each request of the dashboard or the comma
 10 seconds are one entry and a count. ` + "`client key rotate --grace 24h`" + ` lets the old key work on for a day; without it the old one ends at
 once. A key that ended is listed for 30 days. What a key opened (sessions, streams, calls) ends with that key and no other of its client.
 
+` + "`audit`" + ` has every request of a client for something of a server, with what McpMux decided (` + "`decision`" + `) and how it ended: ` + "`ok`" + `,
+` + "`tool_error`" + ` (the tool says that it failed), ` + "`error`" + `, ` + "`denied`" + ` (it never got to a server) or ` + "`cancelled`" + `. ` + "`--client`" + `, ` + "`--server`" + `, ` + "`--space`" + `,
+` + "`--outcome`" + `, ` + "`--search`" + `, ` + "`--since`" + ` and ` + "`--until`" + ` narrow it, ` + "`--before`" + ` with the id of the oldest entry shown gives the page before.
+` + "`--export FILE`" + ` writes all of it, as JSON lines or with ` + "`--format csv`" + ` as a table; ` + "`--summary`" + ` counts the calls of tools, prompts and resources of
+the last hour, day or week (` + "`--window`" + `).
+
 A server's question to a client that cannot be asked is refused, unless the setting ` + "`gateway.dashboard_elicitation`" + ` is
 true and somebody has the dashboard open: then it waits for ` + "`elicitation answer`" + `, or for an answer at the dashboard.
 

@@ -21,6 +21,7 @@ type serverFlags struct {
 	login loginFlags
 
 	space, cwd, transport string
+	recipe                string // a file with the definition
 	disabled, everySpace  bool
 	values                []valueArg
 }
@@ -28,18 +29,14 @@ type serverFlags struct {
 // serverAddCommand is `mcpmux server add`.
 func (a *app) serverAddCommand() *cobra.Command {
 	var s serverFlags
-	cmd := a.ask("add ALIAS [flags] (URL | -- COMMAND ARG…)", "add a server: a URL, or a command that speaks MCP on its standard streams",
+	cmd := a.ask("add ALIAS [flags] (URL | -- COMMAND ARG… | --definition FILE)", "add a server: a URL, or a command that speaks MCP on its standard streams",
 		cobra.ArbitraryArgs, func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
 			return a.serverAdd(cmd, c, &s, args)
 		})
 	f := cmd.Flags()
 	f.StringVar(&s.space, "space", "", "Space to add it to (default: the active one)")
-	f.Var(&valueFlag{kind: mcpmux.ValueEnv, list: &s.values}, "env", "environment variable of the command (repeatable)")
-	f.Var(&valueFlag{kind: mcpmux.ValueInput, secret: true, list: &s.values}, "secret",
-		"secret: environment variable of the command, and ${input:K} anywhere; K alone reads it from standard input, K=@FILE from a file; "+
-			"env:NAME, file:/PATH, keychain:SERVICE/ACCOUNT and op://VAULT/ITEM/FIELD name one that is kept elsewhere (repeatable)")
-	f.Var(&valueFlag{kind: mcpmux.ValueHeader, secret: true, list: &s.values}, "header",
-		"HTTP header of a URL; K alone and 'K: @FILE' as for --secret (repeatable)")
+	addValueFlags(f, &s.values)
+	addDefinitionFlag(f, &s.recipe)
 	f.StringVar(&s.cwd, "cwd", "", "working folder of the command")
 	f.StringVar(&s.transport, "transport", "", "stdio, http or sse (default: what URL or COMMAND says)")
 	f.BoolVar(&s.disabled, "disabled", false, "add it switched off")
@@ -52,7 +49,7 @@ func (a *app) serverAddCommand() *cobra.Command {
 // serverAdd understands the arguments first, then sees whether the daemon is there, and only then asks for
 // secrets, so that nobody types one in vain.
 func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlags, args []string) error {
-	alias, def, err := s.definition(cmd, args)
+	alias, def, err := s.definition(cmd, a.in, args)
 	if err != nil {
 		return err
 	}
@@ -87,12 +84,8 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 			return err
 		}
 	}
-	for _, v := range s.values {
-		text, err := v.resolve(cmd.Context(), a, cmd)
-		if err != nil {
-			return err
-		}
-		add.Values = append(add.Values, api.Value{Kind: v.kind, Name: v.name, Secret: v.secret, Value: text})
+	if add.Values, err = a.resolveValues(cmd, s.values); err != nil {
+		return err
 	}
 	secrets, err := s.login.values(cmd, a)
 	if err != nil {
@@ -110,8 +103,8 @@ func (a *app) serverAdd(cmd *cobra.Command, c *adminclient.Client, s *serverFlag
 // aliasForm is the form of an alias; the store insists on it too.
 var aliasForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
 
-// definition is the alias and the recipe that the arguments describe: one URL, or a command after "--".
-func (s *serverFlags) definition(cmd *cobra.Command, args []string) (string, mcpmux.Definition, error) {
+// definition is the alias and the recipe that the arguments describe: one URL, a command after "--", or a file with it.
+func (s *serverFlags) definition(cmd *cobra.Command, in *lines, args []string) (string, mcpmux.Definition, error) {
 	before, command := args, []string(nil)
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 		before, command = args[:dash], args[dash:]
@@ -125,10 +118,16 @@ func (s *serverFlags) definition(cmd *cobra.Command, args []string) (string, mcp
 		return fail("ALIAS is missing")
 	case !aliasForm.MatchString(before[0]):
 		return fail("the alias %q must be 1 to 32 of a-z, 0-9, _ and -, and begin with a letter or digit", before[0])
+	case s.recipe != "" && (len(before) > 1 || len(command) > 0):
+		return fail("--definition says what the server is; give no URL or command beside it")
+	case s.recipe != "":
+		var err error
+		def, err = in.definition(s.recipe)
+		return before[0], s.withTransport(def), err
 	case len(before) > 1 && len(command) > 0:
 		return fail("give a URL or a command, not both")
 	case len(before) == 1 && len(command) == 0:
-		return fail("a URL is missing, or -- and a command")
+		return fail("a URL is missing, or -- and a command, or --definition")
 	case len(before) > 2 || len(before) == 2 && !isURL(before[1]):
 		return fail("%q is not an http or https URL; a command comes after --", before[1])
 	case len(before) == 2:

@@ -89,9 +89,10 @@ func (a *app) serverSetCommand() *cobra.Command {
 		login    loginFlags
 		space    string
 		defaults []string
+		v        values
 	)
-	cmd := a.ask("set ALIAS [--isolation M] [--era E] [--max-processes N] [--root PATH]… [--idle-timeout D] [--call-timeout D] [--prefix P] [--default FLAG]… [LOGIN FLAGS] [--space S]",
-		"change how a server is connected and named; what is not given stays", takes("ALIAS"),
+	cmd := a.ask("set ALIAS [--isolation M] [--era E] [--max-processes N] [--root PATH]… [--idle-timeout D] [--call-timeout D] [--prefix P] [--default FLAG]… [--input K=V]… [--secret K=V]… [--env K=V]… [--header 'K: V']… [--unset KIND:NAME]… [--definition FILE] [LOGIN FLAGS] [--space S]",
+		"change what a server is, what it is given, and how it is connected and named; what is not given stays", takes("ALIAS"),
 		func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
 			patch, given, err := t.patch(cmd, defaults)
 			if err != nil {
@@ -101,14 +102,18 @@ func (a *app) serverSetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !given && patch.Login == nil && len(patch.Put) == 0 {
-				return misused(cmd, "nothing to change: give one of --%s, --default, --%s", strings.Join(settable, ", --"), strings.Join(loginNames, ", --"))
+			if err := v.patch(cmd, a, &patch); err != nil {
+				return err
+			}
+			if !given && patch.Login == nil && len(patch.Put) == 0 && len(patch.Drop) == 0 && patch.Definition == nil {
+				return misused(cmd, "nothing to change: give one of --%s, --default, --input, --secret, --env, --header, --unset, --definition, --%s", strings.Join(settable, ", --"), strings.Join(loginNames, ", --"))
 			}
 			server, err := c.PatchServer(cmd.Context(), space, args[0], patch)
 			return a.reply(server, err, says("changed %s; `mcpmux server show %s` shows it", args[0], args[0]))
 		})
 	t.addFlags(cmd.Flags())
 	login.addFlags(cmd.Flags())
+	v.addFlags(cmd.Flags())
 	cmd.Flags().StringArrayVar(&defaults, "default", nil, "put the default of this flag back: "+strings.Join(settable, ", ")+" (repeatable)")
 	return spaceFlag(cmd, &space)
 }
@@ -151,4 +156,40 @@ func (t *tuning) patch(cmd *cobra.Command, defaults []string) (p api.ServerPatch
 		*members[name].to = json.RawMessage("null")
 	}
 	return p, given, nil
+}
+
+// values are the flags that change what a Server is and what it is given.
+type values struct {
+	list   []valueArg
+	unset  []string
+	recipe string
+}
+
+func (v *values) addFlags(f *pflag.FlagSet) {
+	addValueFlags(f, &v.list)
+	f.StringArrayVar(&v.unset, "unset", nil, "forget a value: input:NAME, env:NAME or header:NAME (repeatable)")
+	addDefinitionFlag(f, &v.recipe)
+}
+
+func (v *values) patch(cmd *cobra.Command, a *app, p *api.ServerPatch) error {
+	for _, text := range v.unset {
+		kind, name, found := strings.Cut(text, ":")
+		if !found || name == "" {
+			return misused(cmd, "--unset %q is not KIND:NAME, like input:TOKEN", text)
+		}
+		if err := oneOf(cmd, "--unset", kind, "input", "env", "header"); err != nil {
+			return err
+		}
+		p.Drop = append(p.Drop, api.ValueRef{Kind: mcpmux.ValueKind(kind), Name: name})
+	}
+	if v.recipe != "" {
+		def, err := a.in.definition(v.recipe)
+		if err != nil {
+			return err
+		}
+		p.Definition = &def
+	}
+	put, err := a.resolveValues(cmd, v.list)
+	p.Put = append(p.Put, put...)
+	return err
 }

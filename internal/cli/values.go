@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/mcpmux/mcpmux/internal/admin/api"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 )
 
@@ -62,6 +66,56 @@ func (f *valueFlag) Set(arg string) error {
 	v.name, v.text, v.ask = name, text, !found
 	*f.list = append(*f.list, v)
 	return nil
+}
+
+// addValueFlags adds the flags that give a Server values.
+func addValueFlags(f *pflag.FlagSet, list *[]valueArg) {
+	f.Var(&valueFlag{kind: mcpmux.ValueEnv, list: list}, "env", "environment variable of the command (repeatable)")
+	f.Var(&valueFlag{kind: mcpmux.ValueInput, list: list}, "input", "value of an input that the definition asks for; one that is secret may be given by --secret instead (repeatable)")
+	f.Var(&valueFlag{kind: mcpmux.ValueInput, secret: true, list: list}, "secret",
+		"secret: environment variable of the command, and ${input:K} anywhere; K alone reads it from standard input, K=@FILE from a file; "+
+			"env:NAME, file:/PATH, keychain:SERVICE/ACCOUNT and op://VAULT/ITEM/FIELD name one that is kept elsewhere (repeatable)")
+	f.Var(&valueFlag{kind: mcpmux.ValueHeader, secret: true, list: list}, "header",
+		"HTTP header of a URL; K alone and 'K: @FILE' as for --secret (repeatable)")
+}
+
+// resolveValues are the values of a list, for the admin API.
+func (a *app) resolveValues(cmd *cobra.Command, list []valueArg) ([]api.Value, error) {
+	var values []api.Value
+	for _, v := range list {
+		text, err := v.resolve(cmd.Context(), a, cmd)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, api.Value{Kind: v.kind, Name: v.name, Secret: v.secret, Value: text})
+	}
+	return values, nil
+}
+
+// maxDefinition bounds a definition, in bytes.
+const maxDefinition = 1 << 20
+
+func addDefinitionFlag(f *pflag.FlagSet, file *string) {
+	f.StringVar(file, "definition", "", "file with the definition as JSON, as `mcpmux server show ALIAS --json` has it; - reads it from standard input")
+}
+
+// definition reads a Definition as JSON from a file, or from standard input for "-".
+func (l *lines) definition(file string) (def mcpmux.Definition, err error) {
+	var text []byte
+	if file == "-" {
+		text, err = l.all(maxDefinition)
+	} else {
+		text, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return def, fmt.Errorf("read the definition: %w", err)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&def); err != nil {
+		return def, fmt.Errorf("read the definition in %s: %w", file, err)
+	}
+	return def, nil
 }
 
 // resolve is the value itself. "@FILE" is the content of a file without its last line end; "@@" stands for

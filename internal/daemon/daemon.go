@@ -383,6 +383,9 @@ func (d *daemon) prune(ctx context.Context, now time.Time) {
 			d.log.Warn("old activity was not removed", "err", err)
 		}
 	}
+	if err := d.store.PackActivity(ctx); err != nil {
+		d.log.Warn("the activity was not packed", "err", err)
+	}
 	if _, err := d.store.PruneSessions(ctx, now.Add(-keepSessions)); err != nil {
 		d.log.Warn("unused sessions were not removed", "err", err)
 	}

@@ -23,11 +23,19 @@ const (
 // expanded value is never expanded again. Values of environment variables, headers and Inputs are sealed in
 // the store and are not part of it.
 type Definition struct {
+	// Title, Description and Homepage are for people alone.
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+	Homepage    string `json:"homepage,omitempty"`
+
 	Transport Transport `json:"transport"`
 	Command   string    `json:"command,omitempty"`
 	Args      []string  `json:"args,omitempty"`
 	Cwd       string    `json:"cwd,omitempty"`
 	URL       string    `json:"url,omitempty"`
+
+	// Inputs are the values that it asks for. Texts may name others too, as long as there are none here.
+	Inputs []Input `json:"inputs,omitempty"`
 }
 
 // ValueKind says where a sealed value of a Server goes.

@@ -3,9 +3,11 @@ package store
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -121,6 +123,126 @@ func (f *fixture) pages(t *testing.T, filter ActivityFilter) (ids []int64) {
 	return nil
 }
 
+// Packed or not, the record is the same; and what is written meanwhile has its place after it.
+func TestPackActivity_KeepsEveryRecordInItsPlace(t *testing.T) {
+	f := newStore(t)
+	list := calls(3000)
+	list[10].At = begun.Add(time.Hour * 1000)
+	for i, n := range []int{1, 1500, 700} { // in blocks of one, then in two big ones, then of three
+		size := []int{1, n, 3}[i]
+		f.record(t, list[:n], size)
+		list = append(list[n:], list[:n]...)
+	}
+	all := func() (ids []int64) {
+		t.Helper()
+		if _, err := f.EachActivity(bg, ActivityFilter{}, func(a *Activity) error { ids = append(ids, a.ID); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	before := f.pages(t, ActivityFilter{Text: "tool4"})
+	for range 2 {
+		if err := f.PackActivity(bg); err != nil {
+			t.Fatal(err)
+		}
+		if got := all(); len(got) != 2201 || got[0] != 1 || got[2200] != 2201 {
+			t.Fatalf("%d records", len(got))
+		}
+		if diff := cmp.Diff(before, f.pages(t, ActivityFilter{Text: "tool4"})); diff != "" {
+			t.Error(diff)
+		}
+	}
+	var blocks []int64
+	err := f.read(bg, func(ctx context.Context, t *tx) error {
+		return t.each(ctx, func(rows *sql.Rows) error {
+			var first, last int64
+			err := rows.Scan(&first, &last)
+			blocks = append(blocks, last-first+1)
+			return err
+		}, "SELECT first_id, last_id FROM activity ORDER BY first_id")
+	})
+	if err != nil || len(blocks) > 240 || slices.Max(blocks) > activityBlock {
+		t.Errorf("%d blocks, the first of %v, %v", len(blocks), blocks[:5], err)
+	}
+	f.record(t, list[:1], 1)
+	if got := all(); got[len(got)-1] != 2202 {
+		t.Errorf("the next is %d", got[len(got)-1])
+	}
+}
+
+func TestPackActivity_MakesFullBlocksAndWritesARecordOnceMore(t *testing.T) {
+	f := newStore(t)
+	f.recordSingly(t, calls(5000))
+	if err := f.PackActivity(bg); err != nil {
+		t.Fatal(err)
+	}
+	n := f.Statements()
+	if err := f.PackActivity(bg); err != nil || f.Statements()-n > 3 {
+		t.Errorf("again: %d statements, %v", f.Statements()-n, err)
+	}
+	var count int64
+	err := f.read(bg, func(ctx context.Context, t *tx) (err error) {
+		count, err = t.count(ctx, "SELECT COUNT(*) FROM activity")
+		return err
+	})
+	if want := int64(5000/activityBlock + 5000%activityBlock); count != want || err != nil {
+		t.Errorf("%d blocks, want %d (%v)", count, want, err)
+	}
+}
+
+// What began long ago and ended late is pruned from among others; the ids of the rest stay.
+func TestPackActivity_LeavesGapsAlone(t *testing.T) {
+	f := newStore(t)
+	list := calls(2100)
+	for i := range 50 {
+		list[500+i].At = begun.Add(-time.Hour)
+	}
+	f.record(t, list, 50)
+	if n, err := f.PruneActivity(bg, begun); n != 50 || err != nil {
+		t.Fatalf("%d pruned, %v", n, err)
+	}
+	before := f.pages(t, ActivityFilter{})
+	if err := f.PackActivity(bg); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, f.pages(t, ActivityFilter{})); diff != "" || len(before) != 2050 {
+		t.Errorf("%d records\n%s", len(before), diff)
+	}
+}
+
+// Who reads in strides while neighbours are packed sees each record once, in both directions.
+func TestActivities_AreSeenOnceWhilePacked(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		f := newStore(t)
+		f.recordSingly(t, calls(3*activityStride))
+		w := newWalk(ActivityFilter{})
+		if !back {
+			w.forwards()
+		}
+		seen := map[int64]int{}
+		for !w.over {
+			found, err := w.stride(bg, f.Store, math.MaxInt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range found {
+				seen[a.ID]++
+			}
+			if err := f.PackActivity(bg); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(seen) != 3*activityStride {
+			t.Errorf("back %t: %d records", back, len(seen))
+		}
+		for id, n := range seen {
+			if n != 1 {
+				t.Fatalf("back %t: record %d was seen %d times", back, id, n)
+			}
+		}
+	}
+}
+
 func TestEachActivity_EndsWithItsReader(t *testing.T) {
 	f := newStore(t)
 	f.record(t, calls(50), 10)
@@ -230,8 +352,8 @@ func BenchmarkActivities(b *testing.B) {
 }
 
 // recordSingly writes each record as a block, in one transaction.
-func (f *fixture) recordSingly(b *testing.B, list []mcpmux.Activity) {
-	b.Helper()
+func (f *fixture) recordSingly(tb testing.TB, list []mcpmux.Activity) {
+	tb.Helper()
 	_, err := f.write(bg, func(ctx context.Context, t *tx) error {
 		for i := range list {
 			if err := t.putBlock(ctx, int64(i+1), list[i:i+1]); err != nil {
@@ -241,6 +363,20 @@ func (f *fixture) recordSingly(b *testing.B, list []mcpmux.Activity) {
 		return nil
 	})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
+	}
+}
+
+// BenchmarkPackActivity packs 100,000 records that came one by one.
+func BenchmarkPackActivity(b *testing.B) {
+	list := calls(100_000)
+	for b.Loop() {
+		b.StopTimer()
+		f := newStore(b)
+		f.recordSingly(b, list)
+		b.StartTimer()
+		if err := f.PackActivity(bg); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

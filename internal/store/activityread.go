@@ -116,7 +116,7 @@ func (w *walk) stride(ctx context.Context, s *Store, want int) (found []Activity
 				return err
 			}
 			looked += int(last - first + 1)
-			found, err = w.block(first, text, found, want)
+			found, err = w.block(first, text, found, want, after, before)
 			w.at = min(last, w.f.BeforeID-1)
 			if w.back {
 				w.at = first
@@ -131,8 +131,9 @@ func (w *walk) stride(ctx context.Context, s *Store, want int) (found []Activity
 	return found, err
 }
 
-// block appends what is wanted of a block, until there is enough.
-func (w *walk) block(first int64, text []byte, found []Activity, want int) ([]Activity, error) {
+// block appends what is wanted of a block, of the records between two, until there is enough. A block may have grown
+// since the last stride, by others that were looked at then (PackActivity).
+func (w *walk) block(first int64, text []byte, found []Activity, want int, after, before int64) ([]Activity, error) {
 	if !w.sieve.any(text) {
 		return found, nil
 	}
@@ -145,7 +146,7 @@ func (w *walk) block(first int64, text []byte, found []Activity, want int) ([]Ac
 			i = len(lines) - 1 - i
 		}
 		a := Activity{ID: first + int64(i)}
-		if a.ID <= w.f.AfterID || a.ID >= w.f.BeforeID {
+		if a.ID <= after || a.ID >= before {
 			continue
 		}
 		wanted, err := w.sieve.take(lines[i], &a.Activity)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -161,6 +162,12 @@ func checkServer(srv *mcpmux.Server) error {
 
 // checkDefinition refuses a definition that no connection could be made of.
 func checkDefinition(d mcpmux.Definition) error {
+	if err := d.CheckInputs(); err != nil {
+		return err
+	}
+	if u, err := url.Parse(d.Homepage); d.Homepage != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http") {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "the homepage of a definition begins with https:// or http://")
+	}
 	switch d.Transport {
 	case mcpmux.TransportStdio:
 		if d.Command == "" || d.URL != "" {
@@ -276,7 +283,7 @@ func (s *Store) UpdateServer(ctx context.Context, id mcpmux.ServerID, p ServerPa
 		before := srv
 		p.apply(&srv)
 		relocated := srv.Definition.URL != before.Definition.URL || !sameLogin(srv.Login, before.Login)
-		another := newValues || relocated || !sameDefinition(srv.Definition, before.Definition)
+		another := newValues || relocated || !sameRecipe(srv.Definition, before.Definition)
 		if err := checkServer(&srv); err != nil {
 			return err
 		}
@@ -341,8 +348,14 @@ func (p ServerPatch) apply(srv *mcpmux.Server) {
 	foldDefaults(srv)
 }
 
+// sameRecipe says whether two Definitions make the same connection.
+func sameRecipe(a, b mcpmux.Definition) bool {
+	return a.Transport == b.Transport && a.Command == b.Command && slices.Equal(a.Args, b.Args) && a.Cwd == b.Cwd && a.URL == b.URL &&
+		slices.EqualFunc(a.Inputs, b.Inputs, func(a, b mcpmux.Input) bool { return reflect.DeepEqual(a, b) })
+}
+
 func sameDefinition(a, b mcpmux.Definition) bool {
-	return a.Transport == b.Transport && a.Command == b.Command && slices.Equal(a.Args, b.Args) && a.Cwd == b.Cwd && a.URL == b.URL
+	return sameRecipe(a, b) && a.Title == b.Title && a.Description == b.Description && a.Homepage == b.Homepage
 }
 
 // changesNothing compares the parts of p other than values with srv.

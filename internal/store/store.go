@@ -28,6 +28,7 @@ type Store struct {
 	keying     sync.RWMutex               // held by each write, and alone by a change of the master key
 	statements atomic.Int64
 	changed    chan struct{}
+	packed     atomic.Int64 // every record before this one is packed (PackActivity)
 
 	// scrubbing is read-locked by each read transaction and locked by scrub, which has to be alone.
 	scrubbing sync.RWMutex

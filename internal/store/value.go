@@ -199,6 +199,12 @@ func (s *Store) patchValues(ctx context.Context, t *tx, srv *mcpmux.Server, p Se
 
 // putValue seals a value, in a new row: a blob belongs to its row, and a row never has two.
 func (s *Store) putValue(ctx context.Context, t *tx, srv *mcpmux.Server, v Value) error {
+	if in, ok := srv.Definition.Input(v.Name); ok && v.Kind == mcpmux.ValueInput {
+		v.Secret = v.Secret || in.Hidden()
+		if err := checkInput(in, v); err != nil {
+			return err
+		}
+	}
 	if err := checkValue(v); err != nil {
 		return err
 	}
@@ -273,6 +279,18 @@ func checkValue(v Value) error {
 		return bad(fmt.Sprintf("is longer than %d bytes", maxValue))
 	}
 	return nil
+}
+
+// checkInput refuses what an Input does not take. What is kept elsewhere is not known here.
+func checkInput(in *mcpmux.Input, v Value) error {
+	if !v.MayRefer() {
+		return in.CheckValue(v.Reveal())
+	}
+	_, literal, elsewhere, err := secret.ParseReference(v.Reveal())
+	if err != nil || elsewhere {
+		return nil // checkValue says what is wrong with a reference
+	}
+	return in.CheckValue(literal)
 }
 
 func valueNames(ctx context.Context, t *tx, id mcpmux.ServerID) ([]mcpmux.ValueName, error) {

@@ -31,6 +31,8 @@ const (
 // ResolveSpec is the final configuration of a Server with these values:
 //   - ${input:ID} in any text of the Definition, and in the values of environment variables and headers, becomes
 //     the Input's value, once: what an expanded value contains is not expanded again;
+//   - an Input without a value has its default; one that is not required and has none is an empty text, and an argument,
+//     header or environment variable that is nothing else is left out;
 //   - a secret Input of a stdio Server is an environment variable of the same name too, unless one is declared;
 //   - no secret gets into a command line, where every program of the machine could read it.
 //
@@ -38,10 +40,11 @@ const (
 func ResolveSpec(srv mcpmux.Server, values []Value) (backend.Spec, error) {
 	r := resolver{alias: srv.Alias, inputs: make(map[string]Value)}
 	for _, v := range values {
-		if v.Kind == mcpmux.ValueInput {
+		if _, declared := srv.Definition.Input(v.Name); v.Kind == mcpmux.ValueInput && (v.Text != "" || !declared) {
 			r.inputs[v.Name] = v
 		}
 	}
+	r.declared(srv.Definition.Inputs)
 	spec := backend.Spec{Alias: srv.Alias, Transport: srv.Definition.Transport, Era: srv.Era, Roots: srv.Roots}
 	if srv.About != nil {
 		spec.Version = srv.About.ProtocolVersion
@@ -67,12 +70,38 @@ type resolver struct {
 	err    error
 }
 
+// declared fills in what the Definition says of Inputs that have no value.
+func (r *resolver) declared(inputs []mcpmux.Input) {
+	for i := range inputs {
+		in := &inputs[i]
+		if _, given := r.inputs[in.ID]; given {
+			continue
+		}
+		if in.Default == "" && in.Required {
+			r.invalid("the input %s has no value; set it in the server's settings, or with `mcpmux server set %s --input %s=VALUE`", in.Named(), r.alias, in.ID)
+			return
+		}
+		r.inputs[in.ID] = Value{ValueName: mcpmux.ValueName{Kind: mcpmux.ValueInput, Name: in.ID, Secret: in.Hidden()}, Text: in.Default}
+	}
+}
+
+// nothing says whether a text is an Input that has no value, and nothing else.
+func (r *resolver) nothing(text string) bool {
+	id, ok := strings.CutPrefix(text, inputOpen)
+	id, closed := strings.CutSuffix(id, inputClose)
+	v, known := r.inputs[id]
+	return ok && closed && known && v.Text == ""
+}
+
 func (r *resolver) stdio(spec *backend.Spec, def mcpmux.Definition, values []Value) {
 	if def.Command == "" {
 		r.invalid("it has no command")
 	}
 	spec.Command = r.expand("the command", def.Command, public)
 	for i, arg := range def.Args {
+		if r.nothing(arg) {
+			continue
+		}
 		spec.Args = append(spec.Args, r.expand(fmt.Sprintf("argument %d", i+1), arg, public))
 	}
 	spec.Cwd = r.expand("the working directory", def.Cwd, public)
@@ -86,7 +115,7 @@ func (r *resolver) http(spec *backend.Spec, def mcpmux.Definition, values []Valu
 	spec.URL = r.expand("the URL", def.URL, private)
 	spec.Header = make(http.Header)
 	for _, v := range values {
-		if v.Kind != mcpmux.ValueHeader {
+		if v.Kind != mcpmux.ValueHeader || r.nothing(v.Text) {
 			continue
 		}
 		where := "header " + v.Name
@@ -110,7 +139,7 @@ func (r *resolver) environment(values []Value) []string {
 		}
 	}
 	for _, v := range values {
-		if v.Kind == mcpmux.ValueEnv {
+		if v.Kind == mcpmux.ValueEnv && !r.nothing(v.Text) {
 			env[v.Name] = r.expand("environment variable "+v.Name, v.Text, private)
 		}
 	}

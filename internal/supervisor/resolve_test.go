@@ -159,3 +159,55 @@ func TestValue_PrintsAsItsName(t *testing.T) {
 		}
 	}
 }
+
+func TestResolveSpec_DeclaredInputsHaveDefaultsOrAreLeftOut(t *testing.T) {
+	def := stdioDefinition("run", "--region", "${input:REGION}", "${input:EXTRA}", "--x=${input:EXTRA}", "${input:KEY}")
+	def.Inputs = []mcpmux.Input{{ID: "REGION", Default: "eu", Required: true}, {ID: "EXTRA"}, {ID: "KEY", Label: "The key", Required: true}}
+	srv := mcpmux.Server{Alias: "gh", Definition: def}
+	_, err := ResolveSpec(srv, nil)
+	if mcpmux.CodeOf(err) != mcpmux.CodeInvalid || !strings.Contains(fmt.Sprint(err), "The key (KEY) has no value") || !strings.Contains(fmt.Sprint(err), "--input KEY=") {
+		t.Fatalf("a required input without a value: %v", err)
+	}
+	values := []Value{
+		value(mcpmux.ValueInput, "KEY", "k", false), value(mcpmux.ValueInput, "EXTRA", "", false),
+		value(mcpmux.ValueEnv, "LEFT_OUT", "${input:EXTRA}", false), value(mcpmux.ValueEnv, "KEPT", "a${input:EXTRA}b", false),
+	}
+	spec, err := ResolveSpec(srv, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"--region", "eu", "--x=", "k"}; !slices.Equal(spec.Args, want) {
+		t.Errorf("arguments %q, want %q", spec.Args, want)
+	}
+	if want := []string{"KEPT=ab"}; !slices.Equal(spec.Env, want) {
+		t.Errorf("environment %q, want %q", spec.Env, want)
+	}
+	values[1].Text = "more"
+	values = append(values, value(mcpmux.ValueInput, "REGION", "us", false))
+	if spec, err = ResolveSpec(srv, values); err != nil || !slices.Equal(spec.Args, []string{"--region", "us", "more", "--x=more", "k"}) {
+		t.Errorf("arguments %q, %v", spec.Args, err)
+	}
+}
+
+// Whatever texts and inputs there are, no placeholder of a declared input and no secret reaches a command line.
+func FuzzResolveSpec_DeclaredInputs(f *testing.F) {
+	f.Add("--k=${input:A}", "x", true)
+	f.Add("${input:A}${input:B}", "${input:B}", false)
+	f.Add("${input:", "}", false)
+	f.Fuzz(func(t *testing.T, arg, text string, hidden bool) {
+		def := stdioDefinition("run", arg)
+		def.Inputs = []mcpmux.Input{{ID: "A", Secret: hidden}, {ID: "B", Default: "b"}}
+		spec, err := ResolveSpec(mcpmux.Server{Alias: "f", Definition: def}, []Value{value(mcpmux.ValueInput, "A", text, hidden)})
+		if err != nil {
+			return
+		}
+		for _, a := range spec.Args {
+			if !strings.Contains(text, inputOpen) && strings.Contains(a, "${input:A}") {
+				t.Errorf("%q became %q", arg, a)
+			}
+			if hidden && len(text) > 3 && strings.Contains(a, text) && !strings.Contains(arg, text) {
+				t.Errorf("the secret is in %q", a)
+			}
+		}
+	})
+}

@@ -58,6 +58,12 @@ type Value struct {
 	Value  string           `json:"value"`
 }
 
+// ServerValue is one value of a Server as it is shown: of one that is secret, and of a header, only the name.
+type ServerValue struct {
+	mcpmux.ValueName
+	Value *string `json:"value,omitempty"`
+}
+
 // ServerPatch says what to change about a Server; what is left out stays.
 type ServerPatch struct {
 	Definition *mcpmux.Definition `json:"definition,omitempty"`

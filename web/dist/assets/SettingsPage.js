@@ -1,1 +1,1 @@
-import{$ as e,et as t}from"./shared.js";import{ut as n}from"./vendor.js";var r=n();function i(){return t(`Settings`),(0,r.jsx)(e,{children:`Settings`})}export{i as SettingsPage};
+import{Dt as e,Ot as t}from"./shared.js";import{dt as n}from"./vendor.js";var r=n();function i(){return t(`Settings`),(0,r.jsx)(e,{children:`Settings`})}export{i as SettingsPage};

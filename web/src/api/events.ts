@@ -28,6 +28,7 @@ const concerns: Record<string, string[]> = {
   activity: ["activity"],
   server: ["servers", "status"],
   gateway: ["status"],
+  clients: ["clients"],
   question: ["status"],
   request: ["requests", "clients"],
   elicitation: ["elicitations"],

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { del, get, patch, pathOf, post } from "./client";
 import { readEvents } from "./stream";
-import type { Feature, Login, LogLine, NewServer, Server, ServerPatch } from "./types.gen";
+import type { Feature, Login, LogLine, NewServer, Server, ServerPatch, ServerValue } from "./types.gen";
 
 /** Where is a server: its alias, and the id of its Space. */
 export interface Where {
@@ -22,6 +22,9 @@ export const useServer = (alias: string, space: string | undefined) =>
 
 export const useFeatures = (s: Where) =>
   useQuery({ queryKey: ["servers", s.space_id, s.alias, "features"], queryFn: () => get<Feature[]>(at(s, "features"), inSpace(s)) });
+
+export const useValues = (s: Where) =>
+  useQuery({ queryKey: ["servers", s.space_id, s.alias, "values"], queryFn: () => get<ServerValue[]>(at(s, "values"), inSpace(s)) });
 
 export const addServer = (space: string, s: NewServer) => post<Server>(["servers"], s, { space });
 export const patchServer = (s: Where, change: ServerPatch) => patch<Server>(at(s), change, inSpace(s));

@@ -262,6 +262,10 @@ export interface Definition {
   args?: string[];
   command?: string;
   cwd?: string;
+  description?: string;
+  homepage?: string;
+  inputs?: Input[];
+  title?: string;
   transport: "stdio" | "http" | "sse";
   url?: string;
 }
@@ -431,6 +435,25 @@ export interface Imported {
   servers: ImportResult[];
 }
 
+export interface Input {
+  default?: string;
+  description?: string;
+  id: string;
+  label?: string;
+  obtain?: Obtain;
+  options?: InputOption[];
+  placeholder?: string;
+  required?: boolean;
+  secret?: boolean;
+  type?: string;
+}
+
+export interface InputOption {
+  description?: string;
+  label?: string;
+  value: string;
+}
+
 export interface LogLine {
   at: string;
   level?: string;
@@ -532,6 +555,11 @@ export interface NewServer {
 export interface NewSpace {
   icon?: string;
   name: string;
+}
+
+export interface Obtain {
+  instructions?: string;
+  url?: string;
 }
 
 export interface Paired {
@@ -661,6 +689,13 @@ export interface ServerStatus {
   since: string;
   state: "disabled" | "connecting" | "connected" | "idle" | "login_required" | "error" | "stopped";
   stderr?: string[];
+}
+
+export interface ServerValue {
+  kind: "env" | "header" | "input" | "login";
+  name: string;
+  secret: boolean;
+  value?: string;
 }
 
 export interface SetPreview {

@@ -54,12 +54,14 @@ function Calls({ filter, narrow, clear, onOpen }: Props) {
     setHeld(undefined);
     setJump((n) => n + 1);
   };
-  if (record.error) return <Notice tone="bad">{record.error.message}</Notice>;
+  const problem = record.error && <Notice tone="bad">{record.error.message}</Notice>;
+  if (problem && history.length === 0) return problem;
   if (record.loading) return <Progress label="Looking up the record …" />;
   const shown = fresh.slice(0, held).reverse().concat(history);
   if (shown.length === 0) return <Nothing narrow={narrow} clear={clear} />;
   return (
     <>
+      {problem}
       <div className="flex min-h-9 flex-wrap items-center gap-3">
         <p role="status" className="mr-auto text-sm text-muted">
           {paused ? "Paused" : away ? "New ones wait above" : live ? "Shown live" : "Connecting …"}

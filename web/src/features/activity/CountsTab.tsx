@@ -53,7 +53,7 @@ function Counts({ summary: s, of }: { summary: ActivitySummary; of: string }) {
   const clients = useClients().data ?? [];
   return (
     <>
-      <div className="grid gap-4 sm:grid-cols-2 lg:grid-cols-4">
+      <div className="grid grid-cols-2 gap-4 *:min-w-0 lg:grid-cols-4">
         <Figure name="Calls" value={s.total.calls.toLocaleString()} of={of} series={s.buckets.map((b) => b.calls)} />
         <Figure
           name="Failed"
@@ -70,7 +70,8 @@ function Counts({ summary: s, of }: { summary: ActivitySummary; of: string }) {
         <Figure
           name="Duration, median"
           value={answered(s.total) ? took(s.total.median) : "–"}
-          of={`${of}; 95 of 100 took ${took(s.total.p95)} at most`}
+          of={of}
+          note={answered(s.total) ? `95 % within ${took(s.total.p95)}` : undefined}
           series={s.buckets.map((b) => millis(b.median))}
         />
       </div>
@@ -97,12 +98,21 @@ const answered = (c: ActivityCount) => c.calls > c.denied;
 
 const share = (some: number, all: number) => (some > 0 ? ` (${Math.max(Math.round((some / all) * 100), 1)} %)` : "");
 
-function Figure({ name, value, of, series }: { name: string; value: string; of: string; series: number[] }) {
+interface FigureProps {
+  name: string;
+  value: string;
+  of: string;
+  note?: string | undefined;
+  series: number[];
+}
+
+function Figure({ name, value, of, note, series }: FigureProps) {
   return (
     <div className="rounded-xl border border-line bg-surface p-4">
       <p className="text-xs font-medium text-muted">{name}</p>
       <p className="mb-2 text-xl font-semibold tabular-nums">{value}</p>
       <Spark values={series} label={`${name} in ${of}, over time`} />
+      {note && <p className="mt-2 text-xs text-muted">{note}</p>}
     </div>
   );
 }
@@ -119,13 +129,13 @@ function Part({ title, of, name, detail, go }: PartProps) {
   if (of.length === 0) return null;
   return (
     <Card title={title}>
-      <Table label={title} head={["Name", "Over time", "Calls", "Failed", "Denied", "Median", "95th percentile", "Last"]}>
+      <Table label={`Counts: ${title}`} head={["Name", "Over time", "Calls", "Failed", "Denied", "Median", "95th percentile", "Last"]}>
         {of.map((n) => (
           <Row
             key={`${n.space_id} ${n.server} ${n.method} ${n.client_id} ${n.name}`}
             name={
               <>
-                <button type="button" className="text-left font-medium break-all hover:underline" onClick={() => go(n)}>
+                <button type="button" className="min-w-32 text-left font-medium break-words hover:underline" onClick={() => go(n)}>
                   {name(n)}
                 </button>
                 {detail(n) && <span className="block text-xs font-normal text-muted">{detail(n)}</span>}

@@ -26,7 +26,7 @@ export function Filters({ asked, set }: Pick<ReturnType<typeof useFilter>, "aske
     <div className="flex flex-col gap-3">
       <Search value={asked.q} onChange={(q) => set({ q })} />
       <div className="grid grid-cols-2 gap-3 sm:grid-cols-3 lg:grid-cols-6">
-        <SelectField label="What" value={asked.what} options={whats} onChange={(what) => set({ what })} />
+        <SelectField label="Kind" value={asked.what} options={whats} onChange={(what) => set({ what })} />
         <SelectField
           label="Client"
           value={asked.client}

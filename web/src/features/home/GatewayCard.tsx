@@ -1,11 +1,13 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import { millis, took, useActivitySummary } from "../../api/activity";
 import { post } from "../../api/client";
 import { useAct, useStatus } from "../../api/queries";
 import type { Status } from "../../api/types.gen";
 import { Button } from "../../ui/Button";
 import { CopyButton } from "../../ui/CopyButton";
 import { Notice } from "../../ui/Notice";
+import { Spark } from "../../ui/Spark";
 import { Time } from "../../ui/Time";
 
 /** GatewayCard says whether the gateway runs and where, and starts and stops it. */
@@ -23,6 +25,7 @@ export function GatewayCard() {
         <Tile to="/clients" name="Registered clients" value={String(status.registered_clients)}>
           {status.sessions} {status.sessions === 1 ? "session" : "sessions"}
         </Tile>
+        <Calls />
       </dl>
     </section>
   );
@@ -66,6 +69,32 @@ function Head({ status }: { status: Status }) {
         McpMux {status.version}, started <Time at={status.started_at} />
       </p>
     </div>
+  );
+}
+
+/** Calls says how many calls come in a minute, and how long they take, over the last hour. */
+function Calls() {
+  const { data } = useActivitySummary("1h");
+  const buckets = data?.buckets ?? [];
+  const minutes = millis(data?.step ?? "1m") / 60_000 || 1;
+  const rates = buckets.map((b) => b.calls / minutes);
+  const last = rates.slice(-5); // the last bucket has only begun
+  const now = last.reduce((sum, r) => sum + r, 0) / Math.max(last.length, 1);
+  const calls = data?.total.calls ?? 0;
+  return (
+    <>
+      <Tile to="/activity" name="Calls per minute" value={now < 10 ? String(Math.round(now * 10) / 10) : String(Math.round(now))}>
+        lately, {calls} in an hour
+        <Spark
+          values={rates}
+          label={`Calls per minute over the last hour: at most ${Math.round(Math.max(0, ...rates))}`}
+          className="mt-1"
+        />
+      </Tile>
+      <Tile to="/activity" name="Median time of a call" value={calls > 0 ? took(data?.total.median ?? "0s") : "–"}>
+        {calls > 0 && `95 % under ${took(data?.total.p95 ?? "0s")}`}
+      </Tile>
+    </>
   );
 }
 

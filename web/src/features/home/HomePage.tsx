@@ -1,5 +1,6 @@
 import { useTitle } from "../../ui/useTitle";
 import { AttentionCard } from "./AttentionCard";
+import { CallsCard } from "./CallsCard";
 import { ClientsCard } from "./ClientsCard";
 import { GatewayCard } from "./GatewayCard";
 import { ServersCard } from "./ServersCard";
@@ -14,6 +15,7 @@ export function HomePage() {
       <GatewayCard />
       <Start />
       <AttentionCard />
+      <CallsCard />
       <div className="grid items-start gap-6 *:min-w-0 lg:grid-cols-2">
         <ServersCard />
         <ClientsCard />

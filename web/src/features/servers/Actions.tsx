@@ -1,9 +1,9 @@
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useAct } from "../../api/queries";
 import { doServer } from "../../api/servers";
 import type { Server } from "../../api/types.gen";
-import { Button } from "../../ui/Button";
+import { Button, buttonClass } from "../../ui/Button";
 import { Menu } from "../../ui/Menu";
 import { Notice } from "../../ui/Notice";
 import { useToast } from "../../ui/Toast";
@@ -13,12 +13,12 @@ import { Remove } from "./Remove";
 /** useSwitch switches a server on, or off where it is on, and offers to take that back. */
 export function useSwitch(s: Server) {
   const toast = useToast();
-  const { mutate, isPending, error } = useAct((what: "enable" | "disable") => doServer(s, what));
-  const [now, before] = s.enabled ? (["disable", "enable"] as const) : (["enable", "disable"] as const);
-  const turn = () =>
-    mutate(now, {
-      onSuccess: () => toast({ text: `${s.alias} is switched ${now === "enable" ? "on" : "off"}.`, undo: () => mutate(before) }),
-    });
+  const { mutate, isPending, error } = useAct(async (what: "enable" | "disable") => {
+    await doServer(s, what);
+    const back = what === "enable" ? "disable" : "enable";
+    toast({ text: `${s.alias} is switched ${what === "enable" ? "on" : "off"}.`, undo: () => mutate(back) });
+  });
+  const turn = () => mutate(s.enabled ? "disable" : "enable");
   return { turn, isPending, error };
 }
 
@@ -26,6 +26,18 @@ export function useSwitch(s: Server) {
 export function Fix({ server: s }: { server: Server }) {
   const login = useAct(() => openLogin(s));
   const restart = useAct(() => doServer(s, "restart"));
+  if (s.enabled && lacks(s).length > 0)
+    return (
+      <Link
+        to="/servers/$alias"
+        params={{ alias: s.alias }}
+        search={{ space: s.space_id, tab: "configure" }}
+        className={buttonClass("primary")}
+        aria-label={`Configure ${s.alias}`}
+      >
+        Configure
+      </Link>
+    );
   const act = s.status.login_wanted ? login : s.status.state === "error" ? restart : undefined;
   if (!act || !s.enabled) return null;
   return (
@@ -42,6 +54,10 @@ export function Fix({ server: s }: { server: Server }) {
     </>
   );
 }
+
+/** lacks are the Inputs that have no value and need one. */
+const lacks = (s: Server) =>
+  (s.definition.inputs ?? []).filter((i) => i.required && !i.default && !s.values.some((v) => v.kind === "input" && v.name === i.id));
 
 /** More is what else can be done with a server. */
 export function More({ server: s }: { server: Server }) {

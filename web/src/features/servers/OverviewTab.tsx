@@ -22,6 +22,17 @@ export function OverviewTab({ server: s }: { server: Server }) {
       )}
       <Card title="State">
         <dl className="grid gap-x-6 gap-y-2 text-sm sm:grid-cols-[max-content_1fr]">
+          {s.definition.title && (
+            <Item name="It is">
+              {s.definition.title}
+              {s.definition.description && `: ${s.definition.description}`}{" "}
+              {s.definition.homepage && (
+                <a href={s.definition.homepage} target="_blank" rel="noreferrer" className="text-accent underline">
+                  Homepage
+                </a>
+              )}
+            </Item>
+          )}
           <Item name="Since">
             <Time at={status.since} />
           </Item>

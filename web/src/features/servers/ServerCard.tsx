@@ -27,6 +27,12 @@ export function ServerCard({ server: s }: { server: Server }) {
         <SwitchField bare label={`Switch ${s.alias} on`} checked={s.enabled} disabled={turn.isPending} onChange={turn.turn} />
         <More server={s} />
       </div>
+      {s.definition.title && (
+        <p className="text-sm">
+          {s.definition.title}
+          {s.definition.description && <span className="text-muted">: {s.definition.description}</span>}
+        </p>
+      )}
       <p className="text-sm break-all text-muted">
         <span className="line-clamp-1">{summary(s)}</span>
       </p>
