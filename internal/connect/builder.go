@@ -169,8 +169,27 @@ func (b *builder) warn(stops bool, text string) {
 
 // done is the Proposal, judged.
 func (b *builder) done() Proposal {
+	b.declare()
 	b.judge()
 	return b.p
+}
+
+// declare says what the Inputs are, for whoever configures the Server later.
+func (b *builder) declare() {
+	for _, v := range b.p.Values {
+		if v.Kind != mcpmux.ValueInput {
+			continue
+		}
+		in := mcpmux.Input{ID: v.Name, Description: v.Prompt, Required: true, Secret: v.Secret}
+		for _, option := range b.inputs[v.Name].options {
+			in.Type = mcpmux.InputSelect
+			in.Options = append(in.Options, mcpmux.InputOption{Value: option})
+		}
+		if v.Secret || in.CheckValue(v.Text) != nil {
+			in.Options, in.Type = nil, map[bool]mcpmux.InputType{true: mcpmux.InputPassword}[v.Secret]
+		}
+		b.p.Definition.Inputs = append(b.p.Definition.Inputs, in)
+	}
 }
 
 var (
@@ -240,7 +259,7 @@ func inputName(id string) string {
 	if id == "" {
 		id = "VALUE"
 	}
-	return id[:min(len(id), 128)]
+	return id[:min(len(id), 64)]
 }
 
 // placeholder is what stands for something else in a configuration.

@@ -187,6 +187,7 @@ type reader struct {
 // input is one of VS Code's inputs.
 type input struct {
 	prompt, text string
+	options      []string
 	secret       bool
 }
 
@@ -239,7 +240,9 @@ func (r *reader) readInputs(list any) {
 			r.inputs = map[string]input{}
 		}
 		secret, _ := m["password"].(bool)
-		r.inputs[inputName(id)] = input{prompt: textOf(m["description"]), text: textOf(m["default"]), secret: secret}
+		options, _ := textsOf(m["options"])
+		options = slices.DeleteFunc(options, func(o string) bool { return o == "" })
+		r.inputs[inputName(id)] = input{prompt: textOf(m["description"]), text: textOf(m["default"]), options: options, secret: secret}
 	}
 }
 

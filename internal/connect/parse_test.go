@@ -155,6 +155,22 @@ func TestParse_WhatIsDangerousIsStopped(t *testing.T) {
 	}
 }
 
+// Inputs of VS Code stay what they are, with their prompts and their choices.
+func TestParse_InputsAreDeclared(t *testing.T) {
+	found, err := Parse(`{"inputs":[{"type":"promptString","id":"tok","description":"A token","password":true},{"type":"pickString","id":"lvl","description":"Level","options":["low","high"],"default":"low"}],
+		"servers":{"v":{"command":"v","args":["${input:lvl}"],"env":{"TOK":"${input:tok}"}}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []mcpmux.Input{
+		{ID: "lvl", Description: "Level", Type: mcpmux.InputSelect, Required: true, Options: []mcpmux.InputOption{{Value: "low"}, {Value: "high"}}},
+		{ID: "tok", Description: "A token", Type: mcpmux.InputPassword, Required: true, Secret: true},
+	}
+	if d := cmp.Diff(want, found.Proposals[0].Definition.Inputs); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestPlan_AliasesAreFreeAndWhatIsThereIsSeen(t *testing.T) {
 	found, err := Parse(`{"mcpServers":{"GitHub (work)":{"command":"npx","args":["gh"]},"files":{"command":"other"},"Files":{"command":"third"},
 		"mux":{"url":"http://127.0.0.1:45818/mcp/s/x"},"bridge":{"command":"npx","args":["mcp-remote","http://localhost:45818/mcp"]},"same":{"url":"https://x.example/mcp/"}}}`)
@@ -211,6 +227,9 @@ func FuzzParse(f *testing.F) {
 			d := p.Definition
 			if (d.Command == "") == (d.URL == "") {
 				t.Errorf("the definition %+v", d)
+			}
+			if err := d.CheckInputs(); err != nil {
+				t.Error(err)
 			}
 			for _, v := range p.Values {
 				for _, prefix := range []string{"file:", "keychain:", "op://"} {
