@@ -74,6 +74,11 @@ func table() []route {
 		streams("/servers/{alias}/logs", "The last lines of a server's log.", reflect.TypeFor[[]api.LogLine](), (*Admin).serverLogs,
 			"line (a line of the log)", inSpace, param{"tail", "integer", "How many lines; absent, 100."}, followed),
 
+		get("/applications", "The AI applications that are known: which are on this machine, and what each has to be told to use McpMux.", (*Admin).listApplications),
+		get("/applications/{id}", "One of them.", (*Admin).showApplication),
+		send(create, "/import/preview", "What servers a text has, or an application's file on this machine; nothing is written.", (*Admin).previewImport, inSpace),
+		send(create, "/import", "Add servers of a preview, which have to be what it showed.", (*Admin).importServers, inSpace),
+
 		get("/featuresets", "The FeatureSets of a Space.", (*Admin).listSets, inSpace),
 		send(create, "/featuresets", "Make an empty FeatureSet.", (*Admin).createSet, inSpace),
 		get("/featuresets/{name}", "One FeatureSet.", (*Admin).showSet, inSpace),

@@ -375,3 +375,23 @@ func post[T any](ctx context.Context, c *Client, space string, body any, path ..
 func remove[T any](ctx context.Context, c *Client, space string, body any, path ...string) (T, error) {
 	return fetch[T](ctx, c, request{method: http.MethodDelete, path: path, query: inSpace(space), body: body})
 }
+
+// Applications lists the AI applications that are known.
+func (c *Client) Applications(ctx context.Context) ([]api.Application, error) {
+	return get[[]api.Application](ctx, c, nil, "applications")
+}
+
+// Application is one of them.
+func (c *Client) Application(ctx context.Context, id string) (api.Application, error) {
+	return get[api.Application](ctx, c, nil, "applications", id)
+}
+
+// PreviewImport says what servers a source has.
+func (c *Client) PreviewImport(ctx context.Context, space string, source api.ImportSource) (api.ImportPreview, error) {
+	return post[api.ImportPreview](ctx, c, space, source, "import", "preview")
+}
+
+// Import adds servers that PreviewImport has shown.
+func (c *Client) Import(ctx context.Context, space string, chosen api.Import) (api.Imported, error) {
+	return post[api.Imported](ctx, c, space, chosen, "import")
+}
