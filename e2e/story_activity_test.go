@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,6 +162,51 @@ func TestStory_TheActivityIsSeenByTheKeyboard(t *testing.T) {
 	tab.tab("Calls", "Counts")
 	tab.awaitText("Tools and prompts")
 	tab.clean()
+}
+
+// Whoever was refused, and why, is in the record: for an unknown tool, one that was not granted, too many requests, a
+// credential that is no good, and a client that is denied. A flood of what is alike is two rows.
+func TestActivity_WhatWasRefusedIsThereWithItsReason(t *testing.T) {
+	t.Parallel()
+	d := Start(t, Options{})
+	d.AddScripted("files", mcptest.Script{})
+	d.CLI("featureset", "create", "Nothing")
+	key := d.NewClient("Editor", "--grant", "Nothing")
+	m := d.Session(key)
+	m.Call("files_echo", `{}`) // not granted
+	m.Call("no_such", `{}`)
+	d.CLI("settings", "set", "client.rate_limit", "1")
+	flood := func() {
+		for range 20 {
+			m.Post(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"no_such","arguments":{}}}`)
+		}
+	}
+	flood()
+	d.CLI("settings", "set", "client.rate_limit", "0")
+	d.CLI("client", "deny", "Editor")
+	m.Post(`{"jsonrpc":"2.0","id":8,"method":"ping"}`)
+	type row struct{ Method, Name, Client, Space, Outcome, Decision, Detail string }
+	rows := func(args ...string) (rows []row) {
+		d.JSON(&rows, append([]string{"audit", "--outcome", "denied"}, args...)...)
+		return rows
+	}
+	d.Await("the last refusal", func() bool { return len(rows("--security")) == 1 })
+	limited := "a client may make 1 requests in a minute (setting client.rate_limit); try again later"
+	want := map[row]int{
+		{"tools/call", "files_echo", "Editor", "My Space", "denied", "denied", "Unknown tool: files_echo"}: 1,
+		{"tools/call", "no_such", "Editor", "My Space", "denied", "denied", "Unknown tool: no_such"}:       2, // the second within the rate
+		{"tools/call", "no_such", "Editor", "My Space", "denied", "denied", limited}:                       1, // the others come as a count
+	}
+	got := map[row]int{}
+	for _, r := range rows("--requests") {
+		got[r]++
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("requests:\n%+v\nwant\n%+v", got, want)
+	}
+	if got := rows("--security"); got[0].Method != "auth/refused" || got[0].Client != "Editor" {
+		t.Errorf("decisions: %+v", got)
+	}
 }
 
 // downloadItem chooses from a menu and keeps the file that comes.

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/mcpmux/mcpmux/internal/mcptest"
 )
 
 // Settings are switched, chosen and typed; the theme is the browser's; browsers are logged out.
@@ -59,6 +62,48 @@ func TestStory_SettingsAreChanged(t *testing.T) {
 	tab.awaitText("You are not logged in")
 	other.awaitText("You are not logged in")
 	tab.clean("400", "401")
+}
+
+// The system starts McpMux at login, by a file in the user's own folders; the key store is locked and opened again.
+func TestStory_TheStartAtLoginAndTheKeyStore(t *testing.T) {
+	t.Parallel()
+	b := startBrowser(t)
+	d := Start(t, Options{})
+	d.AddScripted("files", mcptest.Script{}, "--header", "X-Key: hush-hush-7")
+	var service struct {
+		Installed bool
+		Path      string
+		Command   []string
+	}
+	tab := d.logInBrowser(b.profile("person"))
+	tab.shown(d, page{path: "/settings", shows: "Start at login"})
+	tab.focus("switch", "Start McpMux when you log in")
+	tab.press("Space")
+	tab.awaitText("McpMux is started when you log in.")
+	if d.JSON(&service, "service", "status"); !service.Installed {
+		t.Fatal("it is not installed")
+	}
+	text, err := os.ReadFile(service.Path)
+	if err != nil || !strings.Contains(string(text), d.Dir) || !strings.Contains(string(text), "serve") || strings.Contains(string(text), "hush") {
+		t.Errorf("%s: %s, %v", service.Path, text, err)
+	}
+	tab.accessible()
+	tab.hit("button", "Undo")
+	tab.awaitText("not started at login any more")
+	if _, err := os.Stat(service.Path); err == nil {
+		t.Error("the file is still there")
+	}
+
+	tab.clickRole("tab", "Security")
+	tab.awaitText("unlocked")
+	tab.click("Lock")
+	tab.awaitText("stored values are locked")
+	d.awaitState("error", "files")
+	tab.accessible()
+	tab.hit("button", "Unlock")
+	tab.awaitText("It seals")
+	d.AwaitServer("files", "connected")
+	tab.clean()
 }
 
 // By the keyboard alone.

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpmux/mcpmux/internal/admin/api"
+	"github.com/mcpmux/mcpmux/internal/connect"
 	"github.com/mcpmux/mcpmux/internal/guard"
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
 	"github.com/mcpmux/mcpmux/internal/store"
@@ -69,6 +71,13 @@ type RequestBrowser interface {
 	Location(id string) string
 }
 
+// Autostart has the system start this daemon when its user logs in. Its errors are for people.
+type Autostart interface {
+	Status() (api.Service, error)
+	Install() error
+	Remove() error
+}
+
 // Config is what an Admin needs. Log, Wait and Now may be nil.
 type Config struct {
 	Store    *store.Store
@@ -77,6 +86,8 @@ type Config struct {
 	Logins   Logins
 	Requests Requests
 	Secrets  Secrets
+	// Autostart is nil where the system cannot be asked.
+	Autostart Autostart
 	// Wait returns once the revision is applied to everything that runs.
 	Wait func(ctx context.Context, revision int64) error
 	// NewKey makes an access key: the key itself, and what is kept of it.
@@ -90,6 +101,8 @@ type Config struct {
 	Hide func(string) string
 	Log  *slog.Logger
 	Now  func() time.Time
+	// Host is where AI applications are looked for; without an OS it is this machine, as the user who runs the daemon.
+	Host connect.Host
 }
 
 // Admin serves the admin API.
@@ -103,6 +116,8 @@ type Admin struct {
 	// Limits by the machine that asks.
 	pairings, failures *guard.Limiter
 	tally              *tally.Tally
+	// digests is the key of what stands for the servers of a preview.
+	digests [32]byte
 	// elicitations are those that wait for an answer.
 	elicitations elicitations
 	// arrivals tells of Clients that come and go.
@@ -133,6 +148,9 @@ func New(cfg Config) (*Admin, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Host.OS == "" {
+		cfg.Host = connect.ThisHost()
+	}
 	if cfg.Audit == nil {
 		cfg.Audit = func(mcpmux.Activity) {}
 	}
@@ -142,6 +160,7 @@ func New(cfg Config) (*Admin, error) {
 		failures: guard.NewLimiter(failuresPerMinute, failuresPerMinute).Clock(cfg.Now),
 		tally:    tally.New(cfg.Store, cfg.Now),
 	}
+	_, _ = rand.Read(a.digests[:]) // it never fails
 	a.routes = table()
 	a.mux = a.serveMux()
 	return a, nil

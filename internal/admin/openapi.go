@@ -17,19 +17,20 @@ type object = map[string]any
 
 // words are the values of the types that have few.
 var words = map[reflect.Type][]string{
-	reflect.TypeFor[mcpmux.Mode]():        {"follow", "locked", "ask"},
-	reflect.TypeFor[mcpmux.Transport]():   {"stdio", "http", "sse"},
-	reflect.TypeFor[mcpmux.ValueKind]():   {"env", "header", "input", "login"},
-	reflect.TypeFor[mcpmux.LoginGrant]():  {"authorization_code", "device_code", "client_credentials"},
-	reflect.TypeFor[mcpmux.AuthMethod]():  {"none", "client_secret_basic", "client_secret_post", "private_key_jwt"},
-	reflect.TypeFor[mcpmux.FeatureKind](): {"tool", "prompt", "resource", "template"},
-	reflect.TypeFor[mcpmux.SetKind]():     {"all", "default", "server_all", "custom"},
-	reflect.TypeFor[mcpmux.ServerState](): {"disabled", "connecting", "connected", "idle", "login_required", "error", "stopped"},
-	reflect.TypeFor[mcpmux.Isolation]():   {"auto", "shared", "session", "none"},
-	reflect.TypeFor[mcpmux.Era]():         {"auto", "legacy", "modern"},
-	reflect.TypeFor[api.ElicitAction]():   {"accept", "decline", "cancel"},
-	reflect.TypeFor[api.Verdict]():        {"allowed", "denied"},
-	reflect.TypeFor[mcpmux.Code]():        {"not_found", "conflict", "invalid", "denied", "login_required", "unavailable", "internal"},
+	reflect.TypeFor[mcpmux.Mode]():          {"follow", "locked", "ask"},
+	reflect.TypeFor[mcpmux.Transport]():     {"stdio", "http", "sse"},
+	reflect.TypeFor[mcpmux.ValueKind]():     {"env", "header", "input", "login"},
+	reflect.TypeFor[mcpmux.LoginGrant]():    {"authorization_code", "device_code", "client_credentials"},
+	reflect.TypeFor[mcpmux.AuthMethod]():    {"none", "client_secret_basic", "client_secret_post", "private_key_jwt"},
+	reflect.TypeFor[mcpmux.FeatureKind]():   {"tool", "prompt", "resource", "template"},
+	reflect.TypeFor[mcpmux.SetKind]():       {"all", "default", "server_all", "custom"},
+	reflect.TypeFor[mcpmux.ServerState]():   {"disabled", "connecting", "connected", "idle", "login_required", "error", "stopped"},
+	reflect.TypeFor[mcpmux.Isolation]():     {"auto", "shared", "session", "none"},
+	reflect.TypeFor[mcpmux.Era]():           {"auto", "legacy", "modern"},
+	reflect.TypeFor[api.ElicitAction]():     {"accept", "decline", "cancel"},
+	reflect.TypeFor[api.ApplicationState](): {"absent", "installed", "configured", "unreadable"},
+	reflect.TypeFor[api.Verdict]():          {"allowed", "denied"},
+	reflect.TypeFor[mcpmux.Code]():          {"not_found", "conflict", "invalid", "denied", "login_required", "unavailable", "internal"},
 }
 
 var pathParam = regexp.MustCompile(`\{(\w+)\}`)

@@ -74,6 +74,11 @@ func table() []route {
 		streams("/servers/{alias}/logs", "The last lines of a server's log.", reflect.TypeFor[[]api.LogLine](), (*Admin).serverLogs,
 			"line (a line of the log)", inSpace, param{"tail", "integer", "How many lines; absent, 100."}, followed),
 
+		get("/applications", "The AI applications that are known: which are on this machine, and what each has to be told to use McpMux.", (*Admin).listApplications),
+		get("/applications/{id}", "One of them.", (*Admin).showApplication),
+		send(create, "/import/preview", "What servers a text has, or an application's file on this machine; nothing is written.", (*Admin).previewImport, inSpace),
+		send(create, "/import", "Add servers of a preview, which have to be what it showed.", (*Admin).importServers, inSpace),
+
 		get("/featuresets", "The FeatureSets of a Space.", (*Admin).listSets, inSpace),
 		send(create, "/featuresets", "Make an empty FeatureSet.", (*Admin).createSet, inSpace),
 		get("/featuresets/{name}", "One FeatureSet.", (*Admin).showSet, inSpace),
@@ -117,6 +122,9 @@ func table() []route {
 		get("/settings", "The settings.", (*Admin).listSettings),
 		get("/settings/{key}", "One setting.", (*Admin).showSetting),
 		send(put, "/settings/{key}", "Change a setting.", (*Admin).setSetting),
+		get("/service", "Whether the system starts McpMux when its user logs in, and how.", (*Admin).service),
+		post("/service", "Have the system start McpMux at login: this program, on this data folder.", (*Admin).installService),
+		row(del, "/service", "Have McpMux started at login no more.", (*Admin).removeService),
 		streams("/audit", "The record of requests, a page of it, oldest first. The header Mcpmux-Last has the id after which to ask for what is new.", reflect.TypeFor[[]api.Activity](), (*Admin).audit, "activity (one record)",
 			slices.Concat(record, pages, []param{followed})...),
 		downloads("/audit/export", "The record of requests as a file, oldest first.", "application/x-ndjson (an Activity on each line) or text/csv", (*Admin).exportAudit,

@@ -315,6 +315,21 @@ func (c *Client) Tools(ctx context.Context, client string) ([]api.Tool, error) {
 	return get[[]api.Tool](ctx, c, map[string]string{"client": client}, "tools")
 }
 
+// Service says whether the system starts McpMux at login.
+func (c *Client) Service(ctx context.Context) (api.Service, error) {
+	return get[api.Service](ctx, c, nil, "service")
+}
+
+// InstallService has the system start McpMux at login.
+func (c *Client) InstallService(ctx context.Context) (api.Service, error) {
+	return post[api.Service](ctx, c, "", nil, "service")
+}
+
+// RemoveService takes that back.
+func (c *Client) RemoveService(ctx context.Context) (api.Service, error) {
+	return remove[api.Service](ctx, c, "", nil, "service")
+}
+
 // Secrets says where the master key is and whether stored values are open.
 func (c *Client) Secrets(ctx context.Context) (api.Secrets, error) {
 	return get[api.Secrets](ctx, c, nil, "secrets")
@@ -359,4 +374,24 @@ func post[T any](ctx context.Context, c *Client, space string, body any, path ..
 
 func remove[T any](ctx context.Context, c *Client, space string, body any, path ...string) (T, error) {
 	return fetch[T](ctx, c, request{method: http.MethodDelete, path: path, query: inSpace(space), body: body})
+}
+
+// Applications lists the AI applications that are known.
+func (c *Client) Applications(ctx context.Context) ([]api.Application, error) {
+	return get[[]api.Application](ctx, c, nil, "applications")
+}
+
+// Application is one of them.
+func (c *Client) Application(ctx context.Context, id string) (api.Application, error) {
+	return get[api.Application](ctx, c, nil, "applications", id)
+}
+
+// PreviewImport says what servers a source has.
+func (c *Client) PreviewImport(ctx context.Context, space string, source api.ImportSource) (api.ImportPreview, error) {
+	return post[api.ImportPreview](ctx, c, space, source, "import", "preview")
+}
+
+// Import adds servers that PreviewImport has shown.
+func (c *Client) Import(ctx context.Context, space string, chosen api.Import) (api.Imported, error) {
+	return post[api.Imported](ctx, c, space, chosen, "import")
 }

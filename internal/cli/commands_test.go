@@ -101,6 +101,28 @@ var (
 		Clients: []api.ActivityOf{{ActivityCount: api.ActivityCount{Calls: 3}}},
 	}
 
+	codexApp = api.Application{
+		ID: "codex", Name: "Codex", State: api.ApplicationInstalled, File: "/home/me/.codex/config.toml", Servers: 2, Format: "toml", Checked: "2026-11-23",
+		Config: "[mcp_servers.mcpmux]\nurl = \"http://localhost:45818/mcp\"\n", ConfigWithKey: "[mcp_servers.mcpmux]\nbearer_token_env_var = \"MCPMUX_KEY\"\n",
+		Command: "codex mcp add mcpmux --url http://localhost:45818/mcp", Next: "Restart it.",
+	}
+
+	imports = api.ImportPreview{
+		File: "/home/me/.codex/config.toml",
+		Servers: []api.ImportServer{
+			{
+				Digest: "d1", Name: "docs", Alias: "docs", Enabled: true, Definition: mcpmux.Definition{Transport: mcpmux.TransportStdio, Command: "npx", Args: []string{"-y", "two words\x1b[2J"}},
+				Values: []api.ImportValue{{Kind: "env", Name: "LEVEL", Value: "2"}, {Kind: "env", Name: "TOKEN", Secret: true, Hidden: true}, {Kind: "input", Name: "KEY", Secret: true, Missing: true, Prompt: "a key"}, {Kind: "input", Name: "E", Secret: true, From: "env:E"}},
+			},
+			{Digest: "d2", Alias: "shell", Definition: mcpmux.Definition{Transport: mcpmux.TransportStdio, Command: "sh"}, Warnings: []api.ImportWarning{{Text: "sh is a shell", Stops: true}}},
+			{Digest: "d3", Alias: "web-2", Enabled: true, DuplicateOf: "web", Definition: mcpmux.Definition{Transport: mcpmux.TransportHTTP, URL: "https://web.example/mcp"}},
+			{Digest: "d4", Alias: "mcpmux", Enabled: true, Own: true, Definition: mcpmux.Definition{Transport: mcpmux.TransportHTTP, URL: "http://localhost:45818/mcp"}},
+		},
+		Problems: []api.ImportProblem{{Name: "dev", Text: "it has neither a command nor an address"}},
+	}
+
+	imported = api.Imported{Servers: []api.ImportResult{{Alias: "docs", Added: true, Enabled: true}, {Alias: "shell", Added: true}}}
+
 	key = mcpmux.AccessKey{ID: "k1", Client: "c1", Hint: "mm_key_abc", CreatedAt: noon}
 
 	cursor = api.Client{
@@ -227,6 +249,25 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 				"GET /clients/cursor/keys":            []mcpmux.AccessKey{key},
 				"POST /clients/cursor/keys/k1/rotate": api.CreatedKey{AccessKey: key, Secret: "mm_key_xyz"},
 			}},
+		},
+		"connect": {
+			{args: words("connect"), answers: map[string]any{"GET /applications": []api.Application{codexApp, {ID: "kiro", Name: "Kiro", State: api.ApplicationAbsent}}}},
+			{args: words("connect codex"), answers: map[string]any{"GET /applications/codex": codexApp}},
+			{args: words("connect codex --key"), answers: map[string]any{"GET /applications/codex": codexApp}},
+			{args: words("connect codex --json"), answers: map[string]any{"GET /applications/codex": codexApp}},
+			{args: words("connect nonsense"), answers: map[string]any{"GET /applications/nonsense": mcpmux.Errorf(mcpmux.CodeNotFound, "\"nonsense\" is not an application that is known")}},
+		},
+		"import": {
+			{args: words("import codex --dry-run --space Work"), answers: map[string]any{"GET /applications/codex": codexApp, "POST /import/preview": imports}},
+			{args: words("import codex --yes"), answers: map[string]any{"GET /applications/codex": codexApp, "POST /import/preview": imports, "POST /import": imported}},
+			{args: words("import - --yes --only docs --json"), stdin: "npx -y docs", answers: map[string]any{"POST /import/preview": imports, "POST /import": api.Imported{Servers: imported.Servers[:1]}}},
+			{args: words("import - --only nonsense"), stdin: "npx -y docs", answers: map[string]any{"POST /import/preview": imports}},
+			{args: words("import -"), stdin: "npx -y docs", answers: map[string]any{"POST /import/preview": imports}},
+			{args: words("import " + secret + " --yes"), answers: map[string]any{
+				"POST /import/preview": imports, "POST /import": api.Imported{Servers: []api.ImportResult{{Alias: "docs", Error: "there is a Server \"docs\" already"}}},
+			}},
+			{args: words("import ./gone.json")},
+			{args: words("import")},
 		},
 		"call": {
 			{args: []string{"call", "github_get", `{"n": 12345678901234567890}`, "--client", "cursor"}, answers: toolResult(false, "two\nlines")},

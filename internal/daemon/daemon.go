@@ -68,7 +68,7 @@ type daemon struct {
 	follow    *follower
 	desk      *desk
 	state     atomic.Pointer[mcpmux.State] // the one applied last
-	moves     sync.WaitGroup                // of the gateway, to where a setting says
+	moves     sync.WaitGroup               // of the gateway, to where a setting says
 	begun     time.Time
 	demoKey   string
 }

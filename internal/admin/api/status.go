@@ -158,6 +158,18 @@ type Setting struct {
 	Overridden string `json:"overridden_by,omitempty"`
 }
 
+// Service says how the system starts McpMux when its user logs in.
+type Service struct {
+	Installed bool `json:"installed"`
+	// Kind is systemd, xdg, launchd or startup, and Path the file that says so.
+	Kind string `json:"kind"`
+	Path string `json:"path"`
+	// Command is what is started.
+	Command []string `json:"command"`
+	// Current says that the file that is there starts just that.
+	Current bool `json:"current"`
+}
+
 // SettingValue is a new value of a setting.
 type SettingValue struct {
 	Value string `json:"value"`

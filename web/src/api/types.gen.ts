@@ -83,6 +83,24 @@ export interface ActivitySummary {
   window: string;
 }
 
+export interface Application {
+  checked: string;
+  command?: string;
+  config?: string;
+  config_with_key?: string;
+  file?: string;
+  format?: string;
+  id: string;
+  link?: string;
+  name: string;
+  next?: string;
+  note?: string;
+  reason?: string;
+  servers: number;
+  state: "absent" | "installed" | "configured" | "unreadable";
+  unsure?: boolean;
+}
+
 export interface Attention {
   client?: string;
   kind: string;
@@ -350,6 +368,73 @@ export interface Grant {
   space: string;
 }
 
+export interface Import {
+  application?: string;
+  servers: ImportChoice[];
+  text?: string;
+}
+
+export interface ImportChoice {
+  alias?: string;
+  digest: string;
+  values?: Value[];
+}
+
+export interface ImportPreview {
+  file?: string;
+  problems: ImportProblem[];
+  servers: ImportServer[];
+}
+
+export interface ImportProblem {
+  name?: string;
+  text: string;
+}
+
+export interface ImportResult {
+  added: boolean;
+  alias: string;
+  enabled: boolean;
+  error?: string;
+}
+
+export interface ImportServer {
+  alias: string;
+  definition: Definition;
+  digest: string;
+  duplicate_of?: string;
+  enabled: boolean;
+  name?: string;
+  own?: boolean;
+  values: ImportValue[];
+  warnings: ImportWarning[];
+}
+
+export interface ImportSource {
+  application?: string;
+  text?: string;
+}
+
+export interface ImportValue {
+  from?: string;
+  hidden?: boolean;
+  kind: "env" | "header" | "input" | "login";
+  missing?: boolean;
+  name: string;
+  prompt?: string;
+  secret: boolean;
+  value?: string;
+}
+
+export interface ImportWarning {
+  stops: boolean;
+  text: string;
+}
+
+export interface Imported {
+  servers: ImportResult[];
+}
+
 export interface Input {
   default?: string;
   description?: string;
@@ -611,6 +696,14 @@ export interface ServerValue {
   name: string;
   secret: boolean;
   value?: string;
+}
+
+export interface Service {
+  command: string[];
+  current: boolean;
+  installed: boolean;
+  kind: string;
+  path: string;
 }
 
 export interface SetPreview {

@@ -8,6 +8,8 @@ import { Tabs } from "../../ui/Tabs";
 import { useTitle } from "../../ui/useTitle";
 import { AboutCard } from "./AboutCard";
 import { BrowsersCard } from "./BrowsersCard";
+import { KeyStoreCard } from "./KeyStoreCard";
+import { ServiceCard } from "./ServiceCard";
 import { SettingField } from "./SettingField";
 import { ThemeCard } from "./ThemeCard";
 
@@ -51,7 +53,9 @@ export function SettingsPage() {
             .filter((g) => g.tab === tab)
             .map((g) => <Group key={g.title} title={g.title} settings={settings.filter((s) => g.keys.includes(s.key))} />)}
         {settings && tab === "gateway" && rest.length > 0 && <Group title="More" settings={rest} />}
+        {tab === "general" && <ServiceCard />}
         {tab === "general" && <ThemeCard />}
+        {tab === "security" && <KeyStoreCard />}
         {tab === "security" && <BrowsersCard />}
         {tab === "about" && <AboutCard />}
       </Tabs>
