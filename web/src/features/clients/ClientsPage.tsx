@@ -51,7 +51,9 @@ export function ClientsPage() {
       )}
       {clients && clients.length > 0 && (
         <>
-          <SearchBox label="Search clients" value={search} onChange={setSearch} />
+          <div className="flex">
+            <SearchBox label="Search clients" value={search} onChange={setSearch} />
+          </div>
           <VirtualList
             label="The clients"
             items={shown ?? []}
