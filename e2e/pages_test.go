@@ -22,6 +22,7 @@ type page struct{ name, path, shows string }
 func pages() []page {
 	return []page{
 		{"home", "/", "Needs attention"},
+		{"connect", "/?connect=1&app=cursor", "Cursor"},
 		{"first-run", "/welcome", ""},
 		{"servers", "/servers", "everything"},
 		{"server-new", "/servers/new", ""},

@@ -1,0 +1,1 @@
+export{t as ConnectApplication}from"./ConnectApplication.js";
