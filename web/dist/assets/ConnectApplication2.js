@@ -1,1 +1,0 @@
-export{t as ConnectApplication}from"./ConnectApplication.js";
