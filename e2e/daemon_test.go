@@ -36,6 +36,8 @@ type Options struct {
 	Env  []string // further environment variables
 	// Program is the daemon, "" the one that all tests have.
 	Program string
+	// Settled has the gateway listen where the settings say.
+	Settled bool
 	// Slack skips the checks that a daemon ends well, for tests that end it badly.
 	Slack bool
 }
@@ -64,7 +66,10 @@ func Start(t *testing.T, o Options) *Daemon {
 		o.Dir = filepath.Join(shortTempDir(t), "data")
 	}
 	d := &Daemon{Dir: o.Dir, program: o.Program, t: t, env: environment(t, o), log: new(logBuffer), done: make(chan struct{})}
-	args := append([]string{"serve", "--data-dir", d.Dir, "--gateway-addr", "localhost:0", "--dashboard-addr", "localhost:0", "--no-browser"}, o.Args...)
+	args := append([]string{"serve", "--data-dir", d.Dir, "--dashboard-addr", "localhost:0", "--no-browser"}, o.Args...)
+	if !o.Settled {
+		args = append(args, "--gateway-addr", "localhost:0")
+	}
 	d.launch(args)
 	t.Cleanup(func() {
 		if err := d.Stop(); err != nil && !o.Slack {

@@ -37,6 +37,7 @@ func pages() []page {
 		{"clients", "/clients", "Editor"},
 		{"client", "/clients/Editor", "Editor"},
 		{"activity", "/activity", "everything"},
+		{"activity-counts", "/activity?tab=counts", "Tools and prompts"},
 		{"settings", "/settings", ""},
 	}
 }

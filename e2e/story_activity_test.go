@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +76,7 @@ func TestStory_TheActivityIsSeenAsItHappens(t *testing.T) {
 	if text := tab.textOf("dialog", "files_echo"); !strings.Contains(text, "Editor") || !strings.Contains(text, "allowed") || !strings.Contains(text, "tools/call") {
 		t.Errorf("the dialog says: %s", text)
 	}
+	tab.awaitRole("link", "Editor") // to where one sees what it may
 	tab.accessible()
 	tab.click("Only this server")
 	tab.until(`() => [...document.querySelectorAll("main li")].every((li) => li.innerText.includes("files_echo"))`, nil)
@@ -160,6 +162,51 @@ func TestStory_TheActivityIsSeenByTheKeyboard(t *testing.T) {
 	tab.tab("Calls", "Counts")
 	tab.awaitText("Tools and prompts")
 	tab.clean()
+}
+
+// Whoever was refused, and why, is in the record: for an unknown tool, one that was not granted, too many requests, a
+// credential that is no good, and a client that is denied. A flood of what is alike is two rows.
+func TestActivity_WhatWasRefusedIsThereWithItsReason(t *testing.T) {
+	t.Parallel()
+	d := Start(t, Options{})
+	d.AddScripted("files", mcptest.Script{})
+	d.CLI("featureset", "create", "Nothing")
+	key := d.NewClient("Editor", "--grant", "Nothing")
+	m := d.Session(key)
+	m.Call("files_echo", `{}`) // not granted
+	m.Call("no_such", `{}`)
+	d.CLI("settings", "set", "client.rate_limit", "1")
+	flood := func() {
+		for range 20 {
+			m.Post(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"no_such","arguments":{}}}`)
+		}
+	}
+	flood()
+	d.CLI("settings", "set", "client.rate_limit", "0")
+	d.CLI("client", "deny", "Editor")
+	m.Post(`{"jsonrpc":"2.0","id":8,"method":"ping"}`)
+	type row struct{ Method, Name, Client, Space, Outcome, Decision, Detail string }
+	rows := func(args ...string) (rows []row) {
+		d.JSON(&rows, append([]string{"audit", "--outcome", "denied"}, args...)...)
+		return rows
+	}
+	d.Await("the last refusal", func() bool { return len(rows("--security")) == 1 })
+	limited := "a client may make 1 requests in a minute (setting client.rate_limit); try again later"
+	want := map[row]int{
+		{"tools/call", "files_echo", "Editor", "My Space", "denied", "denied", "Unknown tool: files_echo"}: 1,
+		{"tools/call", "no_such", "Editor", "My Space", "denied", "denied", "Unknown tool: no_such"}:       2, // the second within the rate
+		{"tools/call", "no_such", "Editor", "My Space", "denied", "denied", limited}:                       1, // the others come as a count
+	}
+	got := map[row]int{}
+	for _, r := range rows("--requests") {
+		got[r]++
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("requests:\n%+v\nwant\n%+v", got, want)
+	}
+	if got := rows("--security"); got[0].Method != "auth/refused" || got[0].Client != "Editor" {
+		t.Errorf("decisions: %+v", got)
+	}
 }
 
 // downloadItem chooses from a menu and keeps the file that comes.
@@ -289,6 +336,15 @@ func TestActivity_AHundredThousandRecordsStaySmooth(t *testing.T) {
 	tab.click("1 new")
 	tab.awaitText("files_echo")
 
+	// A burst of more than the page holds as new is followed too.
+	m := d.Session(key)
+	for range 2500 {
+		m.Call("files_echo", `{}`)
+	}
+	m.Call("files_cwd", `{}`)
+	tab.awaitText("files_cwd")
+	tab.until(`() => document.querySelector("main li button").innerText === "files_cwd" && document.querySelectorAll("*").length < 3000`, nil)
+
 	// One in a hundred thousand is found.
 	tab.fill("Search tools, names and details", "NEEDLE")
 	tab.until(`() => document.querySelectorAll("main li").length === 1 && document.body.innerText.includes("server0_needle")`, nil)
@@ -297,7 +353,7 @@ func TestActivity_AHundredThousandRecordsStaySmooth(t *testing.T) {
 	// All of it is a file, made without holding it: the same by the command line.
 	file := filepath.Join(t.TempDir(), "record.csv")
 	d.CLI("audit", "--requests", "--export", file, "--format", "csv")
-	if rows := csvRows(t, file); len(rows) != records+2 {
+	if rows := csvRows(t, file); len(rows) != 1+records+1+2500+1 {
 		t.Errorf("the file has %d rows", len(rows))
 	}
 }

@@ -68,7 +68,9 @@ func TestStory_AClientWithAKeyIsLookedAfter(t *testing.T) {
 
 	tab.click("Deny")
 	tab.awaitText("not let in")
-	d.Await("the refusal", func() bool { return d.MCP(second).Post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`).Status != http.StatusOK })
+	d.Await("the refusal", func() bool {
+		return d.MCP(second).Post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`).Status != http.StatusOK
+	})
 	tab.click("Let in again")
 	tab.goneRole("button", "Let in again")
 	d.Session(second).Tools()

@@ -151,4 +151,8 @@ func TestStory_FiveThousandToolsAreChosenFrom(t *testing.T) {
 		t.Errorf("it selects %d tools", tools)
 	}
 	tab.clean()
+	var took struct{ Slowest, Bytes float64 }
+	tab.run(&took, `const all = performance.getEntriesByType("resource").filter((e) => e.name.includes("/preview"));
+		return {slowest: Math.max(...all.map((e) => e.duration)), bytes: Math.max(...all.map((e) => e.decodedBodySize))}`, nil)
+	t.Logf("the slowest preview took %.0f ms and had %.0f bytes", took.Slowest, took.Bytes)
 }

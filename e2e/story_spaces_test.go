@@ -77,6 +77,9 @@ func TestStory_ASpaceIsMadeUsedAndDeleted(t *testing.T) {
 	tab.clean()
 }
 
+// back says whether the focus is where it was before a dialog took it.
+const back = `(name) => document.activeElement?.getAttribute("aria-label") === name`
+
 // The same by the keyboard alone. Enter in the question does nothing: Cancel has the focus.
 func TestStory_ASpaceIsMadeAndDeletedByTheKeyboard(t *testing.T) {
 	t.Parallel()
@@ -100,6 +103,11 @@ func TestStory_ASpaceIsMadeAndDeletedByTheKeyboard(t *testing.T) {
 	tab.awaitText("This cannot be taken back")
 	tab.press("Enter")
 	tab.goneRole("alertdialog", "Delete Work?")
+	tab.until(back, "More about Work")
+	tab.pick("More about Work", "Name and icon")
+	tab.awaitRole("dialog", "Change Work")
+	tab.press("Escape")
+	tab.until(back, "More about Work")
 	tab.pick("More about Work", "Delete")
 	tab.awaitText("This cannot be taken back")
 	tab.enter("textbox", "Type", "Work")

@@ -71,6 +71,13 @@ type RequestBrowser interface {
 	Location(id string) string
 }
 
+// Autostart has the system start this daemon when its user logs in. Its errors are for people.
+type Autostart interface {
+	Status() (api.Service, error)
+	Install() error
+	Remove() error
+}
+
 // Config is what an Admin needs. Log, Wait and Now may be nil.
 type Config struct {
 	Store    *store.Store
@@ -79,11 +86,15 @@ type Config struct {
 	Logins   Logins
 	Requests Requests
 	Secrets  Secrets
+	// Autostart is nil where the system cannot be asked.
+	Autostart Autostart
 	// Wait returns once the revision is applied to everything that runs.
 	Wait func(ctx context.Context, revision int64) error
 	// NewKey makes an access key: the key itself, and what is kept of it.
 	NewKey  func() (key, hint string, hash [32]byte)
 	Process func() api.Process
+	// Move has the gateway listen at another address; nil has it do so from its next start on.
+	Move func(ctx context.Context, addr string) error
 	// Audit keeps the record of a decision; nil keeps none.
 	Audit func(mcpmux.Activity)
 	// Hide takes secrets out of a text; nil takes out nothing.

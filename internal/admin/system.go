@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"runtime"
 
@@ -160,8 +161,8 @@ func (a *Admin) restartGateway(r *http.Request) (api.Status, error) {
 	return a.startGateway(r)
 }
 
-func settingResource(st *mcpmux.State, s mcpmux.Setting) api.Setting {
-	return api.Setting{Key: s.Name, Value: st.Setting(s.Name), Default: s.Default, Description: s.Doc}
+func (a *Admin) settingResource(st *mcpmux.State, s mcpmux.Setting) api.Setting {
+	return api.Setting{Setting: s, Value: st.Setting(s.Name), Overridden: a.cfg.Process().Overridden[s.Name]}
 }
 
 func (a *Admin) listSettings(r *http.Request) ([]api.Setting, error) {
@@ -171,7 +172,7 @@ func (a *Admin) listSettings(r *http.Request) ([]api.Setting, error) {
 	}
 	out := []api.Setting{}
 	for _, s := range mcpmux.Settings() {
-		out = append(out, settingResource(st, s))
+		out = append(out, a.settingResource(st, s))
 	}
 	return out, nil
 }
@@ -185,7 +186,7 @@ func (a *Admin) showSetting(r *http.Request) (api.Setting, error) {
 	if err != nil {
 		return api.Setting{}, err
 	}
-	return settingResource(st, s), nil
+	return a.settingResource(st, s), nil
 }
 
 func settingNamed(r *http.Request) (mcpmux.Setting, error) {
@@ -202,10 +203,22 @@ func (a *Admin) setSetting(r *http.Request, body api.SettingValue) (api.Setting,
 	if err != nil {
 		return api.Setting{}, err
 	}
+	if err := a.move(r.Context(), s, body.Value); err != nil {
+		return api.Setting{}, err
+	}
 	rev, err := a.cfg.Store.SetSetting(r.Context(), s.Name, body.Value)
 	st, err := a.settled(r.Context(), rev, err)
 	if err != nil {
 		return api.Setting{}, err
 	}
-	return settingResource(st, s), nil
+	return a.settingResource(st, s), nil
+}
+
+// move opens the gateway at another address before that is its setting: one that cannot be had is refused, and the
+// gateway stays where it is.
+func (a *Admin) move(ctx context.Context, s mcpmux.Setting, addr string) error {
+	if s.Name != mcpmux.SettingGatewayAddr || a.cfg.Move == nil || a.cfg.Process().Overridden[s.Name] != "" || s.Check(addr) != nil {
+		return nil // Store says what is wrong with a value
+	}
+	return a.cfg.Move(ctx, addr)
 }

@@ -315,6 +315,21 @@ func (c *Client) Tools(ctx context.Context, client string) ([]api.Tool, error) {
 	return get[[]api.Tool](ctx, c, map[string]string{"client": client}, "tools")
 }
 
+// Service says whether the system starts McpMux at login.
+func (c *Client) Service(ctx context.Context) (api.Service, error) {
+	return get[api.Service](ctx, c, nil, "service")
+}
+
+// InstallService has the system start McpMux at login.
+func (c *Client) InstallService(ctx context.Context) (api.Service, error) {
+	return post[api.Service](ctx, c, "", nil, "service")
+}
+
+// RemoveService takes that back.
+func (c *Client) RemoveService(ctx context.Context) (api.Service, error) {
+	return remove[api.Service](ctx, c, "", nil, "service")
+}
+
 // Secrets says where the master key is and whether stored values are open.
 func (c *Client) Secrets(ctx context.Context) (api.Secrets, error) {
 	return get[api.Secrets](ctx, c, nil, "secrets")

@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"internal/authserver":  {"internal/mcpmux", "internal/guard", "internal/page", "internal/store"}, // guard: rate limits; store: as authclient
 	"internal/authclient":  {"internal/mcpmux", "internal/page", "internal/secret", "internal/store"},
 	"internal/guard":       {"internal/mcpmux"},
+	"internal/autostart":   {"internal/mcpmux"},
 	"internal/page":        {},
 	"internal/demo":        {"internal/wire", "internal/protocol"},
 	"internal/connect":     {"internal/mcpmux"},

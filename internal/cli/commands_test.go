@@ -304,8 +304,8 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("login abcd-efgh --remote"), answers: map[string]any{"POST /dashboard/pair": api.Paired{Browser: "Firefox on Linux", Peer: "192.0.2.1"}}},
 			{args: words("login")},
 			{args: words("dashboard --print"), answers: map[string]any{"POST /dashboard/ticket": api.Ticket{URL: "http://localhost:45819/?ticket=x", ExpiresAt: noon}}},
-			{args: words("settings get log.level"), answers: map[string]any{"GET /settings/log.level": api.Setting{Key: "log.level", Value: "info"}}},
-			{args: words("settings set log.level debug"), answers: map[string]any{"PUT /settings/log.level": api.Setting{Key: "log.level", Value: "debug"}}},
+			{args: words("settings get log.level"), answers: map[string]any{"GET /settings/log.level": api.Setting{Setting: mcpmux.Setting{Name: "log.level"}, Value: "info"}}},
+			{args: words("settings set log.level debug"), answers: map[string]any{"PUT /settings/log.level": api.Setting{Setting: mcpmux.Setting{Name: "log.level"}, Value: "debug"}}},
 		},
 		"audit": {
 			{args: words("audit"), answers: map[string]any{"GET /audit": []api.Activity{refused, called}}},

@@ -55,6 +55,10 @@ machine's, with ` + "`--remote`" + `) shows a code: ` + "`login CODE`" + ` logs 
 logged in for 12 hours without use and 7 days at most, and until the daemon ends; ` + "`dashboard --sessions`" + ` lists them, ` + "`dashboard --logout`" + `
 ends all of them at once.
 
+` + "`client explain`" + ` says of everything in a Space why a client sees it or does not: the way from a FeatureSet that it was granted to the member that
+names the thing, or to the one that excludes it. ` + "`featureset set --dry-run`" + ` says what a set would come to with other members, and what each client
+would gain and lose; nothing is written. ` + "`space delete`" + ` asks on a terminal only: a script that says it means it, and ` + "`--dry-run`" + ` shows what would go.
+
 ` + "`audit --security`" + ` shows decisions alone: ` + "`auth/…`" + ` who was let in or refused (register, authorize, consent, token, refresh, reuse, revoke, login,
 logout, pair; ` + "`auth/refused`" + ` is a credential that is no good, or one of a client that is not approved), ` + "`guard/refused`" + ` who came from where
 nobody may, and ` + "`admin/…`" + ` each request of the dashboard or the command line that changed something or was to. Refusals that are alike within

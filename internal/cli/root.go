@@ -31,7 +31,7 @@ func newRoot(a *app) *cobra.Command {
 		a.serverCommand(), a.spaceCommand(), a.featureSetCommand(), a.clientCommand(), a.elicitationCommand(), a.secretsCommand(),
 		a.connectCommand(), a.importCommand(),
 		a.callCommand(), a.toolsCommand(),
-		a.settingsCommand(), a.auditCommand(),
+		a.settingsCommand(), a.serviceCommand(), a.auditCommand(),
 	)
 	root.SetIn(a.In)
 	root.SetOut(a.Out)

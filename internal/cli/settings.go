@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ func (a *app) settingsCommand() *cobra.Command {
 			return a.reply(settings, err, func(w io.Writer) {
 				var rows [][]string
 				for _, s := range settings {
-					rows = append(rows, []string{s.Key, s.Value, s.Default, s.Description})
+					rows = append(rows, []string{s.Name, s.Value, s.Default, s.Doc})
 				}
 				table(w, "no settings", "KEY VALUE DEFAULT MEANING", rows)
 			})
@@ -27,7 +28,14 @@ func (a *app) settingsCommand() *cobra.Command {
 		}),
 		a.ask("set KEY VALUE", "change one setting", takes("KEY", "VALUE"), func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
 			setting, err := c.SetSetting(cmd.Context(), args[0], args[1])
-			return a.reply(setting, err, says("%s is %s", args[0], args[1]))
+			return a.reply(setting, err, func(w io.Writer) {
+				fmt.Fprintf(w, "%s is %s\n", args[0], args[1])
+				if setting.Overridden != "" {
+					fmt.Fprintf(w, "it does not count as long as McpMux is started with %s\n", setting.Overridden)
+				} else if setting.Restart {
+					fmt.Fprintln(w, "it counts from the next start of McpMux on")
+				}
+			})
 		}),
 	)
 }

@@ -68,6 +68,7 @@ type daemon struct {
 	follow    *follower
 	desk      *desk
 	state     atomic.Pointer[mcpmux.State] // the one applied last
+	moves     sync.WaitGroup               // of the gateway, to where a setting says
 	begun     time.Time
 	demoKey   string
 }
@@ -224,15 +225,16 @@ func (d *daemon) saveAbout(ctx context.Context, id mcpmux.ServerID, about mcpmux
 func (d *daemon) live(ctx context.Context) (err error) {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
-	defer func() { stop(); tasks.Wait() }()
+	defer func() { stop(); tasks.Wait(); d.moves.Wait() }()
 	for _, task := range []func(context.Context){d.follow.run, d.ledger.run, d.keepHouse, d.keys.watch} {
 		tasks.Go(func() { task(inner) })
 	}
 	st := d.state.Load()
-	var dashboard guard.Binding
-	d.front.binding, dashboard, err = d.opt.bindings(
-		first(d.opt.GatewayAddr, st.Setting(mcpmux.SettingGatewayAddr)), first(d.opt.DashboardAddr, st.Setting(mcpmux.SettingDashboardAddr)), d.log)
+	gateway, dashboard, err := d.bindings(st, st.Setting(mcpmux.SettingGatewayAddr))
 	if err != nil {
+		return err
+	}
+	if err := d.front.Move(ctx, gateway); err != nil {
 		return err
 	}
 	if err := d.desk.open(ctx, dashboard); err != nil {
@@ -249,6 +251,34 @@ func (d *daemon) live(ctx context.Context) (err error) {
 	<-ctx.Done()
 	fmt.Fprintln(d.opt.Out, "stopping …")
 	return nil
+}
+
+// bindings says where the listeners open: where the command line says, or else the settings, the gateway's being at.
+func (d *daemon) bindings(st *mcpmux.State, at string) (gateway, dashboard guard.Binding, err error) {
+	return d.opt.bindings(first(d.opt.GatewayAddr, at), first(d.opt.DashboardAddr, st.Setting(mcpmux.SettingDashboardAddr)), d.log)
+}
+
+// moveGateway has the gateway listen at another address.
+func (d *daemon) moveGateway(ctx context.Context, addr string) error {
+	gateway, _, err := d.bindings(d.state.Load(), addr)
+	if err != nil {
+		return err
+	}
+	return d.front.Move(ctx, gateway)
+}
+
+// followAddress moves the gateway where its setting became another in some other way than by the admin API, which moves
+// it first: by a restored backup.
+func (d *daemon) followAddress(before, st *mcpmux.State) {
+	addr := st.Setting(mcpmux.SettingGatewayAddr)
+	if before == nil || before.Setting(mcpmux.SettingGatewayAddr) == addr || d.opt.GatewayAddr != "" {
+		return
+	}
+	d.moves.Go(func() {
+		if err := d.moveGateway(context.Background(), addr); err != nil { // live waits for it
+			d.log.Warn("gateway stays where it is", "err", err)
+		}
+	})
 }
 
 func first(a, b string) string {
@@ -298,7 +328,7 @@ func (d *daemon) apply(st *mcpmux.State) {
 	} else if l, err := parseLevel(d.opt.LogLevel); err == nil {
 		d.level.Set(l)
 	}
-	d.state.Store(st)
+	before := d.state.Swap(st)
 	d.known.Retain(func(owner string) bool {
 		return slices.ContainsFunc(st.Servers, func(srv mcpmux.Server) bool { return string(srv.ID) == owner })
 	})
@@ -307,6 +337,7 @@ func (d *daemon) apply(st *mcpmux.State) {
 	d.super.Apply(st)
 	d.gateway.Apply(st)
 	d.desk.applied(st)
+	d.followAddress(before, st)
 }
 
 // identify is the first step of every request.

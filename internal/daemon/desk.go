@@ -40,7 +40,7 @@ func newDesk(d *daemon) (*desk, error) {
 	k := &desk{d: d}
 	a, err := admin.New(admin.Config{
 		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
-		NewKey: authserver.NewKey, Process: k.process, Audit: d.audit, Log: d.log,
+		NewKey: authserver.NewKey, Process: k.process, Move: d.moveGateway, Autostart: login{&d.opt}, Audit: d.audit, Log: d.log,
 	})
 	k.admin = a
 	return k, err
@@ -244,7 +244,16 @@ func (k *desk) process() api.Process {
 	p := api.Process{
 		Version: k.d.opt.Version, PID: os.Getpid(), StartedAt: k.d.begun,
 		DashboardAddr: k.addr(), DashboardURL: k.url(), GatewayURL: k.d.front.Origins()[0],
-		DataDir: k.d.opt.DataDir, Ready: ready, ReadyReason: reason, Sessions: k.d.gateway.Sessions(),
+		DataDir: k.d.opt.DataDir, Ready: ready, ReadyReason: reason, Sessions: k.d.gateway.Sessions(), Overridden: map[string]string{},
+	}
+	for key, given := range map[string][2]string{
+		mcpmux.SettingGatewayAddr:   {k.d.opt.GatewayAddr, "--gateway-addr or MCPMUX_GATEWAY_ADDR"},
+		mcpmux.SettingDashboardAddr: {k.d.opt.DashboardAddr, "--dashboard-addr or MCPMUX_DASHBOARD_ADDR"},
+		mcpmux.SettingLogLevel:      {k.d.opt.LogLevel, "--log-level or MCPMUX_LOG_LEVEL"},
+	} {
+		if given[0] != "" {
+			p.Overridden[key] = given[1]
+		}
 	}
 	return p
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -29,7 +32,6 @@ const (
 // front is the gateway as the user sees it: started or stopped. Started, its listener is open and enabled
 // Servers are connected; stopped, neither is.
 type front struct {
-	binding    guard.Binding // as asked for; the port may be 0
 	gateway    *gateway.Gateway
 	supervisor *supervisor.Supervisor
 	log        *slog.Logger
@@ -42,11 +44,14 @@ type front struct {
 	failed     *guard.Limiter // credentials that were no good, by the machine they came from
 	changed    func(running bool)
 
-	// turn is held by Start and Stop: one change of mind at a time.
+	// turn is held by Start, Stop and Move: one change of mind at a time.
 	turn sync.Mutex
+	// moved are the listeners that Move left, which close in their own time.
+	moved sync.WaitGroup
 
 	// mu guards the following.
 	mu       sync.Mutex
+	binding  guard.Binding // as asked for; the port may be 0
 	listener *guard.Listener
 	server   *http.Server
 	served   chan struct{}
@@ -60,15 +65,24 @@ func (f *front) Start(ctx context.Context) error {
 	if f.Running() {
 		return nil
 	}
-	l, err := guard.Listen(ctx, f.binding)
+	l, err := guard.Listen(ctx, f.asked())
 	if err != nil {
 		return mcpmux.Errorf(mcpmux.CodeUnavailable, "the gateway did not start: %v", err)
 	}
+	f.gateway.Resume() // before the first request
+	f.serve(l)
+	f.supervisor.Start()
+	f.log.Info("gateway started", "addr", l.Addr())
+	f.changed(true)
+	return nil
+}
+
+// serve serves what is open from now on.
+func (f *front) serve(l *guard.Listener) {
 	cfg := l.Config()
 	cfg.Origins, cfg.Audit, cfg.Log = f.other, f.audit, f.log
 	srv := guard.Server(guard.Guard(cfg)(f.routes()), f.log)
 	served := make(chan struct{})
-	f.gateway.Resume() // before the first request
 	f.mu.Lock()
 	f.listener, f.server, f.served = l, srv, served
 	f.origins = l.Origins()
@@ -79,10 +93,81 @@ func (f *front) Start(ctx context.Context) error {
 			f.log.Error("gateway listener ended", "err", err)
 		}
 	}()
-	f.supervisor.Start()
-	f.log.Info("gateway started", "addr", l.Addr())
-	f.changed(true)
+}
+
+func (f *front) asked() guard.Binding {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.binding
+}
+
+// Move has the gateway listen elsewhere: at once where it runs, and else once it is started. The new address is open
+// before the old one closes, and what cannot be opened changes nothing. Sessions go on at the new address; calls in
+// flight at the old one may finish.
+func (f *front) Move(ctx context.Context, to guard.Binding) error {
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	f.mu.Lock()
+	from, before := f.binding, f.listener
+	srv, served := f.server, f.served
+	f.mu.Unlock()
+	if to.Addr == from.Addr {
+		return nil
+	}
+	if before != nil && !samePort(before, to) {
+		l, err := guard.Listen(ctx, to)
+		if err != nil {
+			return taken(ctx, to, err)
+		}
+		f.serve(l)
+		f.moved.Go(func() {
+			grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+			defer cancel()
+			if err := srv.Shutdown(grace); err != nil {
+				_ = srv.Close() // what did not finish in time is cut
+			}
+			<-served
+		})
+		f.log.Info("gateway moved", "addr", l.Addr())
+		f.changed(true)
+	}
+	f.mu.Lock()
+	f.binding = to
+	f.mu.Unlock()
 	return nil
+}
+
+// samePort says whether an address is the one that is open: the loopback hosts are one place (guard.Listen).
+func samePort(l *guard.Listener, to guard.Binding) bool {
+	_, port, err := net.SplitHostPort(to.Addr)
+	return err == nil && to.Loopback() && port == strconv.Itoa(l.Port())
+}
+
+// portsTried is how many ports after one that is taken are looked at for one that is free.
+const portsTried = 20
+
+// taken says of an address that could not be opened what to choose instead.
+func taken(ctx context.Context, to guard.Binding, err error) error {
+	var other *guard.TakenError
+	if !errors.As(err, &other) {
+		return mcpmux.Errorf(mcpmux.CodeInvalid, "%v", err)
+	}
+	holder := "another program"
+	if other.PID != 0 {
+		holder = fmt.Sprintf("%s (process %d)", other.Command, other.PID)
+	}
+	text := fmt.Sprintf("%s is taken by %s; the gateway stays where it is", to.Addr, holder)
+	host, first, _ := net.SplitHostPort(to.Addr) // it was opened, or tried to
+	port, _ := strconv.Atoi(first)
+	for next := port + 1; next <= min(port+portsTried, 65535); next++ {
+		free := to
+		free.Addr = net.JoinHostPort(host, strconv.Itoa(next))
+		if l, err := guard.Listen(ctx, free); err == nil {
+			l.Close()
+			return mcpmux.Errorf(mcpmux.CodeConflict, "%s. %s is free", text, free.Addr)
+		}
+	}
+	return mcpmux.Errorf(mcpmux.CodeConflict, "%s", text)
 }
 
 // routes is what the gateway's listener serves.
@@ -124,6 +209,7 @@ func (f *front) Stop(ctx context.Context) error {
 		_ = srv.Close() // what did not finish in time is cut
 	}
 	<-served
+	f.moved.Wait()
 	f.gateway.Close()
 	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), serversGrace)
 	defer stop()

@@ -99,9 +99,10 @@ func (l *ledger) flush(ctx context.Context) {
 	}
 }
 
-// tell tells how many records were written, unless it has just told: then it does the next time.
+// tell tells how many records were written, unless it has just told: then it does the next time. It is called by a
+// ticker, whose ticks are not on the dot.
 func (l *ledger) tell() {
-	if now := time.Now(); l.wrote != nil && l.untold > 0 && now.Sub(l.told) >= tellEvery {
+	if now := time.Now(); l.wrote != nil && l.untold > 0 && now.Sub(l.told) > tellEvery-ledgerEvery/2 {
 		l.wrote(l.untold)
 		l.untold, l.told = 0, now
 	}

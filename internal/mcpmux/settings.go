@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -31,25 +32,43 @@ type Setting struct {
 	Name    string `json:"key"`
 	Default string `json:"default"`
 	Doc     string `json:"description"`
+	// Kind says what its values are, and so how a form asks for one; Choices are all there are, for a KindChoice.
+	Kind    SettingKind `json:"kind"`
+	Choices []string    `json:"choices,omitempty"`
+	// Restart says that a change counts from the next start of the daemon on.
+	Restart bool `json:"restart"`
 	// Check says in words what is wrong with a value; nil means nothing is.
 	Check func(value string) error `json:"-"`
 }
 
+// SettingKind says what the values of a setting are.
+type SettingKind string
+
+// The kinds: true or false; a duration as Go writes it, 0 being a meaning of its own; a whole number; one of a few texts;
+// host:port on loopback.
+const (
+	KindBool     SettingKind = "bool"
+	KindDuration SettingKind = "duration"
+	KindNumber   SettingKind = "number"
+	KindChoice   SettingKind = "choice"
+	KindAddress  SettingKind = "address"
+)
+
 // Settings lists every setting, by name.
 func Settings() []Setting {
 	return []Setting{
-		{SettingActivityRetention, "720h", "How long the record of requests is kept; 0 keeps it for ever.", checkDuration},
-		{SettingClientDocuments, "true", "Whether applications may say who they are by a document on the Internet; those that do register where it is false.", checkBool},
-		{SettingClientRateLimit, "0", "How many requests each client may make in a minute; 0 sets no limit.", checkRateLimit},
-		{SettingDashboardAddr, "localhost:45819", "Where the dashboard and the admin API listen.", checkLoopback},
-		{SettingGatewayAddr, "localhost:45818", "Where the gateway listens for AI applications.", checkLoopback},
-		{SettingGatewayAutostart, "true", "Whether the gateway starts together with the daemon.", checkBool},
-		{SettingDashboardElicit, "false", "Whether a server's question to a client that cannot be asked is put to who has the dashboard open.", checkBool},
-		{SettingGatewayPageSize, "0", "How many entries a page of a list has; 0 sends everything in one page.", checkPageSize},
-		{SettingLogLevel, "info", "What the daemon logs: debug, info, warn or error.", checkLevel},
-		{SettingLogsRetention, "720h", "How long the logs of servers are kept; 0 keeps them for ever.", checkDuration},
-		{SettingPoolCallTimeout, "5m", "How long a request to a server may take without a sign of progress; 0 sets no limit.", checkDuration},
-		{SettingPoolIdleTimeout, "5m", "How long an unused connection stays open; 0 never closes it.", checkDuration},
+		{Name: SettingActivityRetention, Default: "720h", Doc: "How long the record of requests is kept; 0 keeps it for ever.", Kind: KindDuration, Check: checkDuration},
+		{Name: SettingClientDocuments, Default: "true", Doc: "Whether applications may say who they are by a document on the Internet; those that do register where it is false.", Kind: KindBool, Check: checkBool},
+		{Name: SettingClientRateLimit, Default: "0", Doc: "How many requests each client may make in a minute; 0 sets no limit.", Kind: KindNumber, Check: checkRateLimit},
+		{Name: SettingDashboardAddr, Default: "localhost:45819", Doc: "Where the dashboard and the admin API listen.", Kind: KindAddress, Restart: true, Check: checkLoopback},
+		{Name: SettingGatewayAddr, Default: "localhost:45818", Doc: "Where the gateway listens for AI applications.", Kind: KindAddress, Check: checkLoopback},
+		{Name: SettingGatewayAutostart, Default: "true", Doc: "Whether the gateway starts together with the daemon.", Kind: KindBool, Check: checkBool},
+		{Name: SettingDashboardElicit, Default: "false", Doc: "Whether a server's question to a client that cannot be asked is put to who has the dashboard open.", Kind: KindBool, Check: checkBool},
+		{Name: SettingGatewayPageSize, Default: "0", Doc: "How many entries a page of a list has; 0 sends everything in one page.", Kind: KindNumber, Check: checkPageSize},
+		{Name: SettingLogLevel, Default: "info", Doc: "What the daemon logs: debug, info, warn or error.", Kind: KindChoice, Choices: levels(), Check: checkLevel},
+		{Name: SettingLogsRetention, Default: "720h", Doc: "How long the logs of servers are kept; 0 keeps them for ever.", Kind: KindDuration, Check: checkDuration},
+		{Name: SettingPoolCallTimeout, Default: "5m", Doc: "How long a request to a server may take without a sign of progress; 0 sets no limit.", Kind: KindDuration, Check: checkDuration},
+		{Name: SettingPoolIdleTimeout, Default: "5m", Doc: "How long an unused connection stays open; 0 never closes it.", Kind: KindDuration, Check: checkDuration},
 	}
 }
 
@@ -138,12 +157,13 @@ func checkRateLimit(v string) error {
 	return nil
 }
 
+func levels() []string { return []string{"debug", "info", "warn", "error"} }
+
 func checkLevel(v string) error {
-	switch v {
-	case "debug", "info", "warn", "error":
-		return nil
+	if !slices.Contains(levels(), v) {
+		return errors.New("it is debug, info, warn or error")
 	}
-	return errors.New("it is debug, info, warn or error")
+	return nil
 }
 
 // SettingLevel reads a setting that is a log level.

@@ -65,10 +65,11 @@ type walk struct {
 	back  bool
 	at    int64 // the id that was looked at last; of the block, which was looked at as a whole or as far as was wanted
 	over  bool
+	room  int // how many records a stride looks at, about
 }
 
 func newWalk(f ActivityFilter) *walk {
-	w := &walk{f: f}
+	w := &walk{f: f, room: activityStride}
 	w.sieve = newSieve(&w.f)
 	if w.f.BeforeID <= 0 {
 		w.f.BeforeID = math.MaxInt64
@@ -107,7 +108,7 @@ func (w *walk) stride(ctx context.Context, s *Store, want int) (found []Activity
 	looked := 0
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
 		return t.each(ctx, func(rows *sql.Rows) error {
-			if looked >= activityStride || len(found) >= want {
+			if looked >= w.room || len(found) >= want {
 				return errEnough
 			}
 			var first, last int64

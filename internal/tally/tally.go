@@ -14,7 +14,7 @@ import (
 const (
 	// maxKeys is how many different things one slot counts apart. Names of tools come from clients; what is beyond is
 	// counted in all, of the Server and of the Client, and not by its name.
-	maxKeys = 4096
+	maxKeys = 1024
 
 	// rest is how many times as long as counting an answer took it is given again: who asks without end has a twentieth
 	// of a processor count.

@@ -116,6 +116,8 @@ type Process struct {
 	Ready         bool
 	ReadyReason   string
 	Sessions      int
+	// Overridden says for the settings that the start of the daemon overrides what did so.
+	Overridden map[string]string
 }
 
 // Version is which program answers.
@@ -150,10 +152,22 @@ type ErrorBody struct {
 
 // Setting is one setting with its value.
 type Setting struct {
-	Key         string `json:"key"`
-	Value       string `json:"value"`
-	Default     string `json:"default"`
-	Description string `json:"description"`
+	mcpmux.Setting
+	Value string `json:"value"`
+	// Overridden says what was given at the start of the daemon and counts instead; empty where nothing was.
+	Overridden string `json:"overridden_by,omitempty"`
+}
+
+// Service says how the system starts McpMux when its user logs in.
+type Service struct {
+	Installed bool `json:"installed"`
+	// Kind is systemd, xdg, launchd or startup, and Path the file that says so.
+	Kind string `json:"kind"`
+	Path string `json:"path"`
+	// Command is what is started.
+	Command []string `json:"command"`
+	// Current says that the file that is there starts just that.
+	Current bool `json:"current"`
 }
 
 // SettingValue is a new value of a setting.

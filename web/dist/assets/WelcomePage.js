@@ -1,1 +1,1 @@
-import{Dt as e,Ot as t}from"./shared.js";import{dt as n}from"./vendor.js";var r=n();function i(){return t(`First steps`),(0,r.jsx)(e,{children:`First steps`})}export{i as WelcomePage};
+import{Rt as e,zt as t}from"./shared.js";import{pt as n}from"./vendor.js";var r=n();function i(){return t(`First steps`),(0,r.jsx)(e,{children:`First steps`})}export{i as WelcomePage};

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type InfiniteData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
 import { ask, get, pathOf } from "./client";
 import type { Activity, ActivitySummary } from "./types.gen";
@@ -24,7 +24,7 @@ export const queryOf = (f: ActivityFilter): Record<string, string> =>
 
 // How many records are asked for at a time, and how many new ones are held before the list begins anew.
 const pageSize = 200;
-const mostNew = 2000;
+const mostNew = 1000;
 
 interface Page {
   rows: Activity[]; // oldest first
@@ -43,9 +43,8 @@ async function page(f: ActivityFilter, more: Record<string, string>, signal: Abo
  */
 export function useActivity(filter: ActivityFilter) {
   const queries = useQueryClient();
-  const historyKey = ["record", filter];
   const history = useInfiniteQuery({
-    queryKey: historyKey,
+    queryKey: ["record", filter],
     staleTime: "static",
     gcTime: 0,
     initialPageParam: 0,
@@ -61,12 +60,24 @@ export function useActivity(filter: ActivityFilter) {
     gcTime: 0,
     structuralSharing: false,
     queryFn: async ({ signal }): Promise<Page> => {
-      const known = queries.getQueryData<Page>(freshKey) ?? { rows: [], last: top ?? 0 };
-      if (known.rows.length >= mostNew) return known;
-      const next = await page(filter, { limit: "1000", after: String(known.last) }, signal);
-      return { rows: [...known.rows, ...next.rows], last: next.last };
+      let known = queries.getQueryData<Page>(freshKey) ?? { rows: [], last: top ?? 0 };
+      for (let got = pageSize; got >= pageSize && known.rows.length < mostNew; ) {
+        const next = await page(filter, { limit: String(pageSize), after: String(known.last) }, signal);
+        known = { rows: [...known.rows, ...next.rows], last: next.last };
+        got = next.rows.length;
+      }
+      return known;
     },
   });
+  const restart = useCallback(async () => {
+    const key = ["record", filter];
+    try {
+      const first = await page(filter, { limit: String(pageSize) }, new AbortController().signal);
+      queries.setQueryData<InfiniteData<Page, number>>(key, { pages: [first], pageParams: [0] });
+    } catch {
+      await queries.resetQueries({ queryKey: key, exact: true }); // which says what is wrong
+    }
+  }, [filter, queries]);
   const past = useMemo(() => history.data?.pages.flatMap((p) => p.rows.toReversed()) ?? [], [history.data]);
   const { fetchNextPage, hasNextPage, isFetching } = history;
   const more = useCallback(() => {
@@ -82,7 +93,7 @@ export function useActivity(filter: ActivityFilter) {
     error: history.error ?? fresh.error,
     /** overflowing says that too much is new to be held: restart begins with the newest. */
     overflowing: fill >= mostNew,
-    restart: () => queries.resetQueries({ queryKey: historyKey, exact: true }),
+    restart,
   };
 }
 

@@ -698,6 +698,14 @@ export interface ServerValue {
   value?: string;
 }
 
+export interface Service {
+  command: string[];
+  current: boolean;
+  installed: boolean;
+  kind: string;
+  path: string;
+}
+
 export interface SetPreview {
   clients: ClientEffect[];
   features: SelectedFeature[];
@@ -708,9 +716,13 @@ export interface SetPreview {
 }
 
 export interface Setting {
+  choices?: string[];
   default: string;
   description: string;
   key: string;
+  kind: string;
+  overridden_by?: string;
+  restart: boolean;
   value: string;
 }
 

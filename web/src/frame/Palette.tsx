@@ -8,16 +8,19 @@ import { useSpace } from "../space";
 import { setTheme, themes } from "../theme";
 import { Notice } from "../ui/Notice";
 import { useToast } from "../ui/Toast";
+import { useGiveBack } from "../ui/useGiveBack";
 import { pages } from "./Bar";
 
 /** Palette finds a page or a thing by a few letters, and does what pages do with a button. */
 export default function Palette({ onClose }: { onClose: () => void }) {
   const [search, setSearch] = useState("");
+  const giveBack = useGiveBack();
   return (
     <Radix.Root open onOpenChange={onClose}>
       <Radix.Portal>
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/50" />
         <Radix.Content
+          {...giveBack}
           aria-describedby={undefined}
           className="fixed top-[12dvh] left-1/2 z-50 w-[calc(100vw-1.5rem)] max-w-xl -translate-x-1/2 overflow-hidden rounded-2xl border border-line bg-surface shadow-xl"
         >

@@ -24,6 +24,7 @@ export function SpaceSwitcher() {
       ]}
     >
       <span className="flex items-center gap-2 rounded-lg border border-line px-3 py-2 text-sm hover:bg-raised">
+        {space?.icon && <bdi aria-hidden>{space.icon}</bdi>}
         <span className="truncate font-medium">{space?.name ?? "…"}</span>{" "}
         {space?.active && <span className="text-xs text-muted">active</span>}
         <ChevronsUpDown aria-hidden className="ml-auto size-4 shrink-0 text-muted" />

@@ -3,6 +3,7 @@ import { type ReactNode, useState } from "react";
 import { Button } from "./Button";
 import { TextField } from "./Field";
 import { Notice } from "./Notice";
+import { useGiveBack } from "./useGiveBack";
 
 interface Props {
   open: boolean;
@@ -19,11 +20,15 @@ interface Props {
 
 /** Confirm asks before something is destroyed. What Enter does at first is nothing: Cancel has the focus. */
 export function Confirm(p: Props) {
+  const giveBack = useGiveBack();
   return (
     <Radix.Root open={p.open} onOpenChange={p.onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/50" />
-        <Radix.Content className="fixed top-1/2 left-1/2 z-50 max-h-[90dvh] w-[calc(100vw-1.5rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 overflow-y-auto rounded-2xl border border-line bg-surface p-5 shadow-xl">
+        <Radix.Content
+          {...giveBack}
+          className="fixed top-1/2 left-1/2 z-50 max-h-[90dvh] w-[calc(100vw-1.5rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 overflow-y-auto rounded-2xl border border-line bg-surface p-5 shadow-xl"
+        >
           <Radix.Title className="text-lg font-semibold break-words">{p.title}</Radix.Title>
           <Radix.Description asChild>
             <div className="mt-2 flex flex-col gap-2 text-sm">{p.children}</div>

@@ -1,6 +1,7 @@
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
+import { useGiveBack } from "./useGiveBack";
 
 interface Props {
   open: boolean;
@@ -14,11 +15,13 @@ interface Props {
 
 /** Dialog asks for something before anything else goes on. It gives the focus back to what opened it. */
 export function Dialog({ open, onOpenChange, title, description, children, footer, wide = false }: Props) {
+  const giveBack = useGiveBack();
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/50" />
         <Radix.Content
+          {...giveBack}
           className={`fixed top-1/2 left-1/2 z-50 flex max-h-[90dvh] w-[calc(100vw-1.5rem)] -translate-x-1/2 -translate-y-1/2 flex-col rounded-2xl border border-line bg-surface shadow-xl ${wide ? "max-w-3xl" : "max-w-lg"}`}
           {...(!description && { "aria-describedby": undefined })}
         >

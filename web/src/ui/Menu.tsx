@@ -1,6 +1,6 @@
 import { Ellipsis } from "lucide-react";
 import { DropdownMenu as Radix } from "radix-ui";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 
 export interface MenuItem {
   text: string;
@@ -11,6 +11,8 @@ export interface MenuItem {
 
 /** Menu is a button with more that can be done; label says with what. */
 export function Menu({ label, items, children }: { label: string; items: MenuItem[]; children?: ReactNode }) {
+  // What was chosen is done once the button has the focus again: a dialog that it opens gives it back there.
+  const chosen = useRef<() => void>(undefined);
   return (
     <Radix.Root modal={false}>
       <Radix.Trigger
@@ -28,13 +30,20 @@ export function Menu({ label, items, children }: { label: string; items: MenuIte
           align="end"
           sideOffset={4}
           collisionPadding={8}
+          onCloseAutoFocus={() => {
+            const act = chosen.current;
+            chosen.current = undefined;
+            if (act) setTimeout(act);
+          }}
           className="z-50 max-h-[60dvh] min-w-44 overflow-y-auto rounded-xl border border-line bg-surface p-1 shadow-lg"
         >
           {items.map((i) => (
             <Radix.Item
               key={i.text}
               disabled={i.disabled ?? false}
-              onSelect={i.onSelect}
+              onSelect={() => {
+                chosen.current = i.onSelect;
+              }}
               className={`cursor-pointer rounded-lg px-3 py-2 text-sm outline-none data-disabled:cursor-default data-disabled:opacity-50 data-highlighted:bg-raised ${i.danger ? "text-bad" : ""}`}
             >
               {i.text}

@@ -1,3 +1,5 @@
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { took } from "../../api/activity";
 import type { Activity } from "../../api/types.gen";
 import { Button } from "../../ui/Button";
@@ -17,18 +19,35 @@ export function CallDialog({
   onNarrow: (f: Partial<Filters>) => void;
 }) {
   if (!c) return null;
-  const facts: [string, string | undefined][] = [
+  const link = "text-accent underline";
+  const facts: [string, ReactNode][] = [
     ["When", new Date(c.at).toLocaleString()],
-    ["Client", c.client || (c.client_id && `gone (${c.client_id})`)],
+    [
+      "Client",
+      c.client ? (
+        <Link key="client" to="/clients/$name" params={{ name: c.client }} className={link}>
+          {c.client}
+        </Link>
+      ) : (
+        c.client_id && `gone (${c.client_id})`
+      ),
+    ],
     ["Who", c.actor],
     ["Space", c.space || (c.space_id && `gone (${c.space_id})`)],
-    ["Server", c.server],
+    [
+      "Server",
+      c.server && (
+        <Link key="server" to="/servers/$alias" params={{ alias: c.server }} search={{ space: c.space_id }} className={link}>
+          {c.server}
+        </Link>
+      ),
+    ],
     ["Method", c.method],
     ["Name", c.name],
     ["Decision", c.decision],
     ["Outcome", outcomeWords[c.outcome] ?? c.outcome],
     ["Code", c.code ? String(c.code) : ""],
-    ["Duration", decision(c.method) ? "" : took(c.duration)],
+    ["Duration", decision(c.method) || c.decision === "denied" ? "" : took(c.duration)],
     ["Detail", c.detail],
   ];
   const narrow = (f: Partial<Filters>) => {

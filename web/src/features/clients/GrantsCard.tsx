@@ -3,12 +3,15 @@ import { setGrant } from "../../api/clients";
 import { useAct, useFeatureSets, useSpaces } from "../../api/queries";
 import type { Client, FeatureSet } from "../../api/types.gen";
 import { useParam } from "../../param";
+import { grantText } from "../../sets";
 import { Card } from "../../ui/Card";
 import { CheckField, SelectField } from "../../ui/Field";
 import { Notice } from "../../ui/Notice";
 import { SearchBox } from "../../ui/SearchBox";
 import { VirtualList } from "../../ui/VirtualList";
-import { setText } from "./NewClientDialog";
+import { SetLabel } from "./SetLabel";
+
+const few = 60; // FeatureSets that are shown without more ado
 
 const order = ["default", "all", "custom", "server_all"];
 
@@ -25,9 +28,18 @@ export function GrantsCard({ client: c }: { client: Client }) {
       ? grant.variables.on
       : c.grants.some((g) => g.set === s.name && g.space === s.space);
   const shown = sets
-    ?.filter((s) => setText(s).toLowerCase().includes(find.toLowerCase()))
+    ?.filter((s) => grantText(s).toLowerCase().includes(find.toLowerCase()))
     .toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
   const problem = error ?? grant.error;
+  const line = (s: FeatureSet) => (
+    <div className="border-b border-line py-2">
+      {s.kind === "default" ? (
+        <CheckField label={`${s.name}: every client of the Space has it`} checked disabled onChange={() => {}} />
+      ) : (
+        <CheckField label={<SetLabel set={s} />} checked={has(s)} onChange={(on) => grant.mutate({ set: s, on })} />
+      )}
+    </div>
+  );
   return (
     <Card title="What it may use">
       <div className="flex flex-col gap-4">
@@ -44,23 +56,15 @@ export function GrantsCard({ client: c }: { client: Client }) {
         </div>
         {problem && <Notice tone="bad">{problem.message}</Notice>}
         {!sets && !error && <p className="text-sm text-muted">Looking up the FeatureSets …</p>}
-        {shown && (
-          <VirtualList
-            label="FeatureSets to grant"
-            items={shown}
-            keyOf={(s) => s.id}
-            estimate={40}
-            height="24rem"
-            render={(s) => (
-              <div className="border-b border-line py-2">
-                {s.kind === "default" ? (
-                  <CheckField label={`${s.name}: every client of the Space has it`} checked disabled onChange={() => {}} />
-                ) : (
-                  <CheckField label={<bdi>{setText(s)}</bdi>} checked={has(s)} onChange={(on) => grant.mutate({ set: s, on })} />
-                )}
-              </div>
-            )}
-          />
+        {shown && shown.length <= few && (
+          <ul className="max-h-96 overflow-y-auto">
+            {shown.map((s) => (
+              <li key={s.id}>{line(s)}</li>
+            ))}
+          </ul>
+        )}
+        {shown && shown.length > few && (
+          <VirtualList label="FeatureSets to grant" items={shown} keyOf={(s) => s.id} estimate={40} height="24rem" render={line} />
         )}
         {sets && !sets.some((s) => s.kind !== "default" && has(s)) && (
           <p className="text-sm text-muted">Nothing is granted to it there: it sees only what every client of the Space sees.</p>

@@ -8,6 +8,7 @@ import { Dialog } from "../../ui/Dialog";
 import { CheckField, SelectField, TextField } from "../../ui/Field";
 import { Notice } from "../../ui/Notice";
 import { KeyOnce } from "./KeyOnce";
+import { SetLabel } from "./SetLabel";
 import { lives, type Mode, modes } from "./words";
 
 /** NewClientDialog makes a client with an access key, for an application that cannot log in by itself. */
@@ -89,16 +90,10 @@ function SetsField(p: { sets: FeatureSet[]; chosen: ReadonlySet<string>; onChang
       <legend className="mb-1 text-sm font-medium">What it sees</legend>
       <div className="flex max-h-48 flex-col gap-2 overflow-y-auto">
         {p.sets.map((s) => (
-          <CheckField key={s.id} label={setText(s)} checked={p.chosen.has(s.name)} onChange={() => turn(s.name)} />
+          <CheckField key={s.id} label={<SetLabel set={s} />} checked={p.chosen.has(s.name)} onChange={() => turn(s.name)} />
         ))}
       </div>
       {p.chosen.size === 0 && <p className="mt-1 text-xs text-muted">Only what every client of the Space sees.</p>}
     </fieldset>
   );
-}
-
-/** setText is what a FeatureSet is called where it is granted. */
-export function setText(s: FeatureSet): string {
-  if (s.kind === "all") return "Everything, now and later";
-  return s.kind === "server_all" ? `Everything of ${s.server ?? s.name}` : s.name;
 }

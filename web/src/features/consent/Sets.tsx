@@ -1,4 +1,5 @@
 import type { FeatureSet } from "../../api/types.gen";
+import { selects, titleOf } from "../../sets";
 
 interface Props {
   space: string;
@@ -28,13 +29,19 @@ export function Sets({ space, sets, everything, onEverything, left, onLeft }: Pr
         Only what I choose
       </label>
       {!everything && (
-        <div className="mt-2 ml-6 flex flex-col gap-2">
+        <div className="mt-2 ml-6 flex max-h-72 flex-col gap-2 overflow-y-auto">
           {!sets && <p className="text-sm text-muted">Looking up what there is …</p>}
           {sets?.length === 0 && <p className="text-sm text-muted">There is nothing in {space} yet, so it sees nothing.</p>}
+          {sets && sets.length > 0 && sets.every((s) => left.has(s.name)) && (
+            <p className="text-sm text-muted">Nothing is chosen: it sees only what every client of the Space sees.</p>
+          )}
           {sets?.map((s) => (
             <label key={s.id} className="flex items-center gap-2 text-sm">
               <input type="checkbox" checked={!left.has(s.name)} onChange={() => toggle(s.name)} />
-              {s.kind === "server_all" ? `Everything of ${s.server ?? s.name}` : s.name}
+              <span className="flex flex-wrap items-baseline gap-x-2">
+                <bdi>{titleOf(s)}</bdi>
+                <span className="text-xs text-muted">{selects(s.resolves)}</span>
+              </span>
             </label>
           ))}
         </div>

@@ -2,6 +2,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useFeatureSet } from "../../api/featuresets";
 import type { FeatureSet } from "../../api/types.gen";
+import { kindWords, selects, titleOf } from "../../sets";
 import { useSpace } from "../../space";
 import { Badge } from "../../ui/Badge";
 import { Card } from "../../ui/Card";
@@ -12,7 +13,6 @@ import { useTitle } from "../../ui/useTitle";
 import { DeleteSet } from "./DeleteSet";
 import { Editor } from "./Editor";
 import { SetDialog } from "./SetDialog";
-import { kindWords, selects, titleOf } from "./words";
 
 /** FeatureSetPage is everything about one FeatureSet of the Space. */
 export function FeatureSetPage({ name }: { name: string }) {

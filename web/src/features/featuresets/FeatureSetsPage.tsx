@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useFeatureSets } from "../../api/queries";
 import type { FeatureSet } from "../../api/types.gen";
 import { useParam } from "../../param";
+import { kindWords, selects, titleOf } from "../../sets";
 import { useSpace } from "../../space";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
@@ -15,7 +16,6 @@ import { SearchBox } from "../../ui/SearchBox";
 import { useTitle } from "../../ui/useTitle";
 import { VirtualList } from "../../ui/VirtualList";
 import { SetDialog } from "./SetDialog";
-import { kindWords, selects, titleOf } from "./words";
 
 const order = ["custom", "default", "all", "server_all"];
 

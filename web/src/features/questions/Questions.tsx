@@ -1,26 +1,34 @@
 import { post } from "../../api/client";
 import { useAct, useElicitations, useStatus } from "../../api/queries";
-import type { Elicitation, Question } from "../../api/types.gen";
+import type { Question } from "../../api/types.gen";
 import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Notice } from "../../ui/Notice";
+import { Elicited } from "./Elicited";
 
 /** Questions holds what waits for the user: clients that may move to another Space, and questions of servers. */
 export function Questions() {
   const questions = useStatus().data?.questions ?? [];
   const elicitations = useElicitations().data ?? [];
-  if (questions.length + elicitations.length === 0) return null;
+  const n = questions.length + elicitations.length;
   return (
-    <Card title="Questions">
-      <ul className="flex flex-col gap-4">
-        {questions.map((q) => (
-          <Move key={q.client} question={q} />
-        ))}
-        {elicitations.map((e) => (
-          <Elicited key={e.id} elicitation={e} />
-        ))}
-      </ul>
-    </Card>
+    <>
+      <p role="status" className="sr-only">
+        {n > 0 && (n === 1 ? "A question waits for you" : `${n} questions wait for you`)}
+      </p>
+      {n > 0 && (
+        <Card title="Questions">
+          <ul className="flex flex-col gap-4">
+            {questions.map((q) => (
+              <Move key={q.client} question={q} />
+            ))}
+            {elicitations.map((e) => (
+              <Elicited key={e.id} elicitation={e} />
+            ))}
+          </ul>
+        </Card>
+      )}
+    </>
   );
 }
 
@@ -30,8 +38,8 @@ function Move({ question: q }: { question: Question }) {
   const error = accept.error ?? decline.error;
   return (
     <li className="flex flex-wrap items-center gap-3">
-      <span>
-        Shall {q.client} move from {q.from || "a deleted Space"} to {q.to}?
+      <span className="mr-auto">
+        Shall <bdi className="font-medium">{q.client}</bdi> move from {q.from || "a deleted Space"} to {q.to}?
       </span>
       <Button onClick={() => accept.mutate()} disabled={accept.isPending} aria-label={`Accept for ${q.client}`}>
         Accept
@@ -39,30 +47,6 @@ function Move({ question: q }: { question: Question }) {
       <Button onClick={() => decline.mutate()} disabled={decline.isPending} aria-label={`Decline for ${q.client}`}>
         Decline
       </Button>
-      {error && <Notice tone="bad">{error.message}</Notice>}
-    </li>
-  );
-}
-
-/** Elicited shows a question of a server. Whoever wants to fill in its form does so with the command line. */
-function Elicited({ elicitation: e }: { elicitation: Elicitation }) {
-  const decline = useAct(() => post(["elicitations", e.id], { action: "decline" }));
-  const cancel = useAct(() => post(["elicitations", e.id], { action: "cancel" }));
-  const error = decline.error ?? cancel.error;
-  return (
-    <li className="flex flex-wrap items-center gap-3">
-      <span>
-        {e.server} asks {e.client || "a client"}: {e.message}
-      </span>
-      <Button onClick={() => decline.mutate()} disabled={decline.isPending} aria-label={`Decline ${e.server}: ${e.message}`}>
-        Decline
-      </Button>
-      <Button onClick={() => cancel.mutate()} disabled={cancel.isPending} aria-label={`Cancel ${e.server}: ${e.message}`}>
-        Cancel
-      </Button>
-      <small className="text-muted">
-        or in a terminal: <code>{`mcpmux elicitation answer ${e.id} accept '{…}'`}</code>
-      </small>
       {error && <Notice tone="bad">{error.message}</Notice>}
     </li>
   );

@@ -1,5 +1,5 @@
-import type { FeatureCounts, FeatureSet } from "../../api/types.gen";
-import { plural } from "../../ui/plural";
+import type { FeatureCounts, FeatureSet } from "./api/types.gen";
+import { plural } from "./ui/plural";
 
 /** kindWords are the kinds of FeatureSets for people. */
 export const kindWords: Record<FeatureSet["kind"], string> = {
@@ -11,6 +11,9 @@ export const kindWords: Record<FeatureSet["kind"], string> = {
 
 /** titleOf is what a set is called for people. */
 export const titleOf = (s: FeatureSet) => (s.kind === "server_all" ? `Everything of ${s.server ?? s.name}` : s.name);
+
+/** grantText is what a set is called where it is granted. */
+export const grantText = (s: FeatureSet) => (s.kind === "all" ? "Everything, now and later" : titleOf(s));
 
 /** selects says in words what a set comes to. */
 export function selects(n: FeatureCounts): string {
