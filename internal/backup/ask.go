@@ -16,25 +16,22 @@ var (
 	fit = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 )
 
-// ask makes a Server want the values that it lacks: an Input for each environment variable and header, so that it says
-// what it needs, and is not started without. Inputs themselves are wanted anyway, and of logins it is said when one is
-// made.
+// ask makes a Server want the values that it lacks: an Input for each, so that it says what it needs, and is not started
+// without. Of the secrets of a login it is said when one is made.
 func ask(srv *store.CopiedServer, missing []mcpmux.ValueName) {
 	var wanted []string
 	for _, v := range missing {
-		if (v.Kind == mcpmux.ValueEnv || v.Kind == mcpmux.ValueHeader) && fit.MatchString(v.Name) {
-			wanted = append(wanted, v.Name)
+		if v.Kind == mcpmux.ValueLogin || !fit.MatchString(v.Name) {
+			continue
+		}
+		wanted = append(wanted, v.Name)
+		if v.Kind != mcpmux.ValueInput {
 			text := secret.NewValue("${input:" + v.Name + "}")
 			srv.Values = append(srv.Values, store.Value{ValueName: mcpmux.ValueName{Kind: v.Kind, Name: v.Name}, Value: text})
 		}
 	}
 	if len(wanted) == 0 {
 		return
-	}
-	for _, v := range missing {
-		if v.Kind == mcpmux.ValueInput {
-			wanted = append(wanted, v.Name)
-		}
 	}
 	// Where a Definition declares one Input, it declares all that its texts name.
 	def := &srv.Definition

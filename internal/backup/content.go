@@ -216,7 +216,7 @@ func (c *content) read() (*Content, error) {
 
 func (s *server) read(into *Content) store.CopiedServer {
 	out := store.CopiedServer{Server: s.Server, First: s.First}
-	out.Server.About, out.Server.LoggedIn = nil, nil
+	out.About, out.LoggedIn = nil, nil
 	var missing []mcpmux.ValueName
 	for _, v := range s.Values {
 		if v.Text != nil {

@@ -171,11 +171,11 @@ func (k *copyCheck) checkSets() error {
 	built := 0
 	for i := range k.c.Sets {
 		set := &k.c.Sets[i]
-		if at := (aliasIn{set.Space, nameKey(set.Name)}); !k.spaces[set.Space] || names[at] {
+		at := aliasIn{set.Space, nameKey(set.Name)}
+		if !k.spaces[set.Space] || names[at] {
 			return wrongCopy("the FeatureSet %q is in no Space, or there twice", set.Name)
-		} else {
-			names[at] = true
 		}
+		names[at] = true
 		k.sets[set.ID] = set
 		switch set.Kind {
 		case mcpmux.SetCustom:

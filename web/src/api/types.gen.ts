@@ -641,6 +641,7 @@ export interface Restore {
   made_at: string;
   missing: MissingValue[];
   opened: boolean;
+  own: boolean;
   restored: boolean;
   sealed: boolean;
   settings: number;
