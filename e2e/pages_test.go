@@ -22,6 +22,7 @@ type page struct{ name, path, shows string }
 func pages() []page {
 	return []page{
 		{"home", "/", "Needs attention"},
+		{"connect", "/?connect=1&app=cursor", "Cursor"},
 		{"first-run", "/welcome", ""},
 		{"servers", "/servers", "everything"},
 		{"server-new", "/servers/new", ""},
@@ -38,24 +39,34 @@ func pages() []page {
 		{"client", "/clients/Editor", "Editor"},
 		{"activity", "/activity", "everything"},
 		{"activity-counts", "/activity?tab=counts", "Tools and prompts"},
-		{"settings", "/settings", ""},
+		{"settings", "/settings", "Start at login"},
+		{"settings-gateway", "/settings?tab=gateway", "Addresses"},
+		{"settings-logs", "/settings?tab=logs", ""},
+		{"settings-security", "/settings?tab=security", "Key store"},
+		{"settings-about", "/settings?tab=about", ""},
 	}
 }
 
-// furnish gives a daemon some of everything that its pages show: real servers, one that wants a login and one that does
-// not work, Spaces, a FeatureSet, clients and calls.
-func furnish(t *testing.T, d *Daemon) {
+// furnished is a daemon with some of everything that its pages show: real servers, one that wants a login and one that
+// does not work, Spaces, a FeatureSet, clients and calls.
+func furnished(t *testing.T) *Daemon {
 	t.Helper()
-	files := t.TempDir()
+	home := shortTempDir(t)
+	files := filepath.Join(home, "Documents")
+	if err := os.Mkdir(files, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(files, "notes.txt"), []byte("what there is to do"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const scope = "@modelcontextprotocol/"
-	d.AddServer("everything", "--", node(t), fixture(t, scope+"server-everything/dist/index.js"))
-	d.AddServer("files", "--", node(t), fixture(t, scope+"server-filesystem/dist/index.js"), files)
-	d.AddServer("memory", "--env", "MEMORY_FILE_PATH="+filepath.Join(files, "memory.jsonl"), "--", node(t), fixture(t, scope+"server-memory/dist/index.js"))
+	// The servers are called by their names, as whoever installed them would.
+	programs := filepath.Dir(fixture(t, ".bin/mcp-server-everything"))
+	d := Start(t, Options{Env: []string{"HOME=" + home, "USERPROFILE=" + home, "PATH=" + programs + string(os.PathListSeparator) + os.Getenv("PATH")}})
+	d.AddServer("everything", "--", "mcp-server-everything")
+	d.AddServer("files", "--", "mcp-server-filesystem", "~/Documents")
+	d.AddServer("memory", "--env", "MEMORY_FILE_PATH="+filepath.Join(files, "memory.jsonl"), "--", "mcp-server-memory")
 	d.protected("issues", oauthtest.Script{})
-	d.CLI("server", "add", "broken", "--", filepath.Join(files, "no-such-program"))
+	d.CLI("server", "add", "broken", "--", "mcp-server-gone")
 	d.awaitState("error", "broken")
 	d.CLI("server", "add", "archive", "--disabled", "https://archive.example/mcp")
 	d.CLI("space", "create", "Work")
@@ -74,6 +85,7 @@ func furnish(t *testing.T, d *Daemon) {
 	m.Call("memory_read_graph", `{}`)
 	m.Post(`{"jsonrpc":"2.0","id":"unknown","method":"tools/call","params":{"name":"nobody_knows","arguments":{}}}`)
 	d.Await("the record of the calls", func() bool { return strings.Contains(d.CLI("audit"), "memory_read_graph") })
+	return d
 }
 
 // shown opens a page and waits until it is all there.
@@ -92,8 +104,7 @@ func (t *browserTab) shown(d *Daemon, p page) {
 // Every page is for those too who do not see it or have no mouse, in both themes, and on a narrow screen.
 func TestPages_AreAccessibleInBothThemesWideAndNarrow(t *testing.T) {
 	t.Parallel()
-	d := Start(t, Options{})
-	furnish(t, d)
+	d := furnished(t)
 	d.newApp("Notebook").begin()
 	tab := d.logInBrowser(startBrowser(t).profile("person"))
 	for _, p := range pages() {
@@ -142,8 +153,7 @@ const (
 )
 
 func TestPages_TheFirstViewIsSmallAndQuick(t *testing.T) {
-	d := Start(t, Options{})
-	furnish(t, d)
+	d := furnished(t)
 	tab := d.logInBrowser(startBrowser(t).profile("person"))
 	best := 1e9
 	for range 5 {

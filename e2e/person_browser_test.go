@@ -41,14 +41,6 @@ func (t *browserTab) goneRole(role, name string) {
 	}
 }
 
-func (t *browserTab) countRole(role, name string) (n int) {
-	t.b.t.Helper()
-	if err := t.role(&n, "count", role, name); err != nil {
-		t.b.t.Fatal(err)
-	}
-	return n
-}
-
 func (t *browserTab) textOf(role, name string) (text string) {
 	t.b.t.Helper()
 	if err := t.role(&text, "text", role, name); err != nil {

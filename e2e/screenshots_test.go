@@ -12,8 +12,7 @@ func TestScreenshots(t *testing.T) {
 	if folder == "" {
 		t.Skip("`make screenshots` makes them")
 	}
-	d := Start(t, Options{})
-	furnish(t, d)
+	d := furnished(t)
 	p := startBrowser(t).profile("person")
 	login, _ := p.open("http://" + d.Dashboard)
 	login.awaitText("You are not logged in")

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +98,36 @@ func TestSpaces_ClientOfADeletedSpaceSeesNothing(t *testing.T) {
 	d.CLI("space", "delete", "Work")
 	within(t, soon, told, listChanged)
 	sees(t, m, "")
+}
+
+// On a terminal a deletion is shown and asked for; a script that says it means it.
+func TestSpaces_DeletingAsksOnATerminalAlone(t *testing.T) {
+	t.Parallel()
+	script, err := exec.LookPath("script")
+	if runtime.GOOS != "linux" || err != nil {
+		t.Skip("there is no program script that gives another one a terminal")
+	}
+	d := twoSpaces(t)
+	onTerminal := func(typed string) (string, error) {
+		cmd := exec.Command(script, "-qec", "'"+program+"' space delete Work", "/dev/null")
+		cmd.Env = append(slices.Clip(d.env), "MCPMUX_DATA_DIR="+d.Dir)
+		cmd.Stdin = strings.NewReader(typed)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	out, err := onTerminal("Wrk\n")
+	if err == nil || !strings.Contains(out, "1 server: two") || !strings.Contains(out, "nothing was deleted") {
+		t.Errorf("another name: %v\n%s", err, out)
+	}
+	if out, err = onTerminal("Work\n"); err != nil || !strings.Contains(out, "deleted the Space") {
+		t.Errorf("its name: %v\n%s", err, out)
+	}
+	d.CLI("space", "create", "Work")
+	cmd := exec.Command(program, "space", "delete", "Work") // without a standard input, which is the null device
+	cmd.Env = append(slices.Clip(d.env), "MCPMUX_DATA_DIR="+d.Dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("a script: %v\n%s", err, out)
+	}
 }
 
 // Two Spaces share nothing: neither what a client sees nor what the admin API answers for one of them, and the

@@ -31,7 +31,7 @@ func TestStory_ThePortIsChanged(t *testing.T) {
 	tab.shown(d, page{path: "/settings?tab=gateway", shows: "Address of the gateway"})
 
 	// One that is taken is refused with a free one beside it, and the gateway stays.
-	held, err := net.Listen("tcp", "localhost:0") //nolint:noctx // it is this machine
+	held, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestStory_ThePortIsChanged(t *testing.T) {
 	if text := string(m.Call("files_echo", `{"n":2}`).Result(t)); !strings.Contains(text, "2") {
 		t.Errorf("at the new port: %s", text)
 	}
-	if c, err := net.Dial("tcp", old); err == nil { //nolint:noctx // it is this machine
+	if c, err := net.Dial("tcp", old); err == nil {
 		_ = c.Close()
 		t.Error("somebody listens at the old port")
 	}

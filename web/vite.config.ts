@@ -19,8 +19,9 @@ export default defineConfig({
         assetFileNames: "assets/[name][extname]",
         codeSplitting: {
           groups: [
+            { name: "connect", test: /src\/connect\// },
             { name: "vendor", test: /node_modules|rolldown/ },
-            { name: "shared", test: /src\/(api\/|ui\/|frame\/(Bar|SpaceSwitcher|useShortcuts)|(space|param|state|theme|problem)\.ts)/ }, // by pages, which come when they are wanted
+            { name: "shared", test: /src\/(api\/|ui\/|frame\/(Bar|SpaceSwitcher|useShortcuts)|(space|param|state|theme|problem|sets|welcome)\.ts)/ }, // by pages, which come when they are wanted
           ],
         },
       },

@@ -110,7 +110,7 @@ func (s System) passing(program string) bool {
 }
 
 func (f file) write() error {
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return err
 	}
 	part := f.path + ".part"
@@ -123,7 +123,7 @@ func (f file) write() error {
 	if f.link == "" {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(f.link), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(f.link), 0o700); err != nil {
 		return err
 	}
 	if err := os.Symlink(f.target, f.link); err != nil && !errors.Is(err, fs.ErrExist) {

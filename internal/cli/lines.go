@@ -55,6 +55,20 @@ func (l *lines) terminal() bool {
 	return ok && isTerminal(file)
 }
 
+// asked says whether a person can be asked: a terminal, and not the null device, which programs that run others without
+// one give them.
+func (l *lines) asked() bool {
+	if !l.terminal() {
+		return false
+	}
+	in, err := l.src.(*os.File).Stat()
+	if err != nil {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(in, null)
+}
+
 // next is the next line without its end. It gives up when ctx does; the read goes on in the background
 // then, and ends with the program.
 func (l *lines) next(ctx context.Context) (string, error) {

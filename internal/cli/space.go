@@ -71,7 +71,7 @@ func (a *app) spaceDeleteCommand() *cobra.Command {
 	var dry, yes bool
 	cmd := a.ask("delete NAME [--dry-run] [--yes]", "delete a Space, its servers and their secrets; on a terminal it shows what goes and asks", takes("NAME"),
 		func(cmd *cobra.Command, c *adminclient.Client, args []string) error {
-			if dry || !yes && a.in.terminal() {
+			if dry || !yes && a.in.asked() {
 				d, err := c.SpaceDeletion(cmd.Context(), args[0])
 				if err != nil {
 					return err

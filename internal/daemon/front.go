@@ -163,7 +163,7 @@ func taken(ctx context.Context, to guard.Binding, err error) error {
 		free := to
 		free.Addr = net.JoinHostPort(host, strconv.Itoa(next))
 		if l, err := guard.Listen(ctx, free); err == nil {
-			l.Close()
+			_ = l.Close() // it was only looked at
 			return mcpmux.Errorf(mcpmux.CodeConflict, "%s. %s is free", text, free.Addr)
 		}
 	}

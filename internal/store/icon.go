@@ -42,7 +42,7 @@ func checkIcon(icon string) error {
 			if before == 0 || before == zeroWidthJoiner || r != zeroWidthJoiner && base != blackFlag {
 				return refuse("it has invisible characters")
 			}
-		case !unicode.IsPrint(r) || r == ' ':
+		case !unicode.IsPrint(r) || r == ' ' || isBlank(r):
 			return refuse("it has spaces, or control or invisible characters")
 		case unicode.IsMark(r) || isSkinTone(r):
 			if before == 0 {
@@ -62,6 +62,11 @@ func checkIcon(icon string) error {
 		return refuse("it ends with an invisible character")
 	}
 	return nil
+}
+
+// isBlank is what counts as a letter or a symbol and shows nothing: fillers of Hangul, and Braille without dots.
+func isBlank(r rune) bool {
+	return r == 0x115F || r == 0x1160 || r == 0x3164 || r == 0xFFA0 || r == 0x2800
 }
 
 func isTag(r rune) bool      { return r >= 0xE0020 && r <= 0xE007F }

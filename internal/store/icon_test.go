@@ -33,6 +33,7 @@ func TestSpace_AnIconIsAnEmojiOrALetterOrTwo(t *testing.T) {
 		"five emojis":              "🦊🦊🦊🦊🦊",
 		"five flags":               "🇩🇪🇩🇪🇩🇪🇩🇪🇩🇪",
 		"no UTF-8":                 "\xff",
+		"a filler of Hangul":       "\u3164",
 		"a private character":      "\ue000",
 	} {
 		if mcpmux.CodeOf(checkIcon(icon)) != mcpmux.CodeInvalid {

@@ -26,7 +26,7 @@ export function Field({ label, help, error, children }: FieldProps) {
         </p>
       )}
       {help && (
-        <p id={`${id}-help`} className="mt-1 text-xs text-muted">
+        <p id={`${id}-help`} className="mt-1 text-xs break-words text-muted">
           {help}
         </p>
       )}
@@ -196,7 +196,7 @@ export function CheckField(p: {
         {p.label}
       </label>
       {p.help && (
-        <p id={id} className="mt-1 ml-6 text-xs text-muted">
+        <p id={id} className="mt-1 ml-6 text-xs break-words text-muted">
           {p.help}
         </p>
       )}
@@ -230,7 +230,7 @@ export function SwitchField(p: {
         <span className={p.bare ? "sr-only" : ""}>{p.label}</span>
       </label>
       {p.help && (
-        <p id={id} className="mt-1 text-xs text-muted">
+        <p id={id} className="mt-1 text-xs break-words text-muted">
           {p.help}
         </p>
       )}

@@ -77,5 +77,9 @@ function Search({ value, onChange }: { value: string; onChange: (v: string) => v
     const timer = setTimeout(() => onChange(typed), pause);
     return () => clearTimeout(timer);
   }, [typed, value, onChange]);
-  return <SearchBox label="Search tools, names and details" value={typed} onChange={setTyped} />;
+  return (
+    <div className="flex">
+      <SearchBox label="Search tools, names and details" value={typed} onChange={setTyped} />
+    </div>
+  );
 }

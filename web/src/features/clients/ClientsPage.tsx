@@ -51,7 +51,9 @@ export function ClientsPage() {
       )}
       {clients && clients.length > 0 && (
         <>
-          <SearchBox label="Search clients" value={search} onChange={setSearch} />
+          <div className="flex">
+            <SearchBox label="Search clients" value={search} onChange={setSearch} />
+          </div>
           <VirtualList
             label="The clients"
             items={shown ?? []}
@@ -86,7 +88,11 @@ function Line({ client: c }: { client: Client }) {
       </Link>
       <Badge tone={here.tone}>{here.text}</Badge>
       <span className="ml-auto text-xs text-muted">
-        seen <Time at={c.last_seen} />
+        {c.last_seen && (
+          <>
+            seen <Time at={c.last_seen} />
+          </>
+        )}
       </span>
       {!c.approved && (
         <Button aria-label={`Let in again: ${c.name}`} disabled={again.isPending} onClick={() => again.mutate()}>

@@ -52,7 +52,11 @@ export function GrantsCard({ client: c }: { client: Client }) {
               onChange={setParam}
             />
           </div>
-          {sets && sets.length > 12 && <SearchBox label="Search FeatureSets" value={find} onChange={setFind} />}
+          {sets && sets.length > 12 && (
+            <div className="flex">
+              <SearchBox label="Search FeatureSets" value={find} onChange={setFind} />
+            </div>
+          )}
         </div>
         {problem && <Notice tone="bad">{problem.message}</Notice>}
         {!sets && !error && <p className="text-sm text-muted">Looking up the FeatureSets …</p>}

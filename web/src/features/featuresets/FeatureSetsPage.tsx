@@ -48,7 +48,9 @@ export function FeatureSetsPage() {
       {!sets && !error && <p className="text-muted">Looking up the FeatureSets …</p>}
       {sets && (
         <>
-          <SearchBox label="Search FeatureSets and who has them" value={search} onChange={setSearch} />
+          <div className="flex">
+            <SearchBox label="Search FeatureSets and who has them" value={search} onChange={setSearch} />
+          </div>
           {!sets.some((s) => s.kind === "custom") && (
             <Empty title={`No FeatureSets of your own in ${space?.name ?? "this Space"}`}>
               <p>Make one to give a client less than everything: only what reads, or one server without what deletes.</p>

@@ -25,17 +25,16 @@ export function CallsCard() {
       {calls?.length === 0 && <p className="text-sm text-muted">Let an application use a tool: its call shows up here as it comes.</p>}
       <ul className="flex flex-col divide-y divide-line">
         {calls?.map((c) => (
-          <li key={c.id} className="flex flex-wrap items-center gap-x-3 gap-y-1 py-2 text-sm">
-            <span className="min-w-0 truncate font-mono text-xs">{c.name || c.method}</span>
-            <span className="mr-auto text-xs text-muted">
-              <bdi>{c.client || "this machine"}</bdi>
-              {c.server && ` → ${c.server}`}
-            </span>
-            <span className="text-xs text-muted tabular-nums">{took(c.duration)}</span>
+          <li key={c.id} className="flex items-center gap-3 py-2 text-sm">
+            <div className="mr-auto min-w-0">
+              <p className="truncate font-mono text-xs">{c.name || c.method}</p>
+              <p className="truncate text-xs text-muted">
+                <bdi>{c.client || "this machine"}</bdi>
+                {c.server && ` → ${c.server}`} · <Time at={c.at} />
+              </p>
+            </div>
+            <span className="shrink-0 text-xs text-muted tabular-nums">{took(c.duration)}</span>
             <Badge tone={tones[c.outcome] ?? "quiet"}>{c.outcome.replace("_", " ")}</Badge>
-            <span className="w-20 text-right text-xs text-muted">
-              <Time at={c.at} />
-            </span>
           </li>
         ))}
       </ul>

@@ -27,7 +27,7 @@ export function ClientsCard() {
       )}
       <ul className="flex flex-col divide-y divide-line">
         {shown?.map((c) => (
-          <li key={c.id} className="flex items-center gap-3 py-2 text-sm">
+          <li key={c.id} className="flex flex-wrap items-center gap-x-3 gap-y-1 py-2 text-sm">
             <Link to="/clients/$name" params={{ name: c.name }} className="mr-auto truncate font-medium hover:underline">
               <bdi>{c.name}</bdi>
             </Link>

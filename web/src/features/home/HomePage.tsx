@@ -2,6 +2,7 @@ import { useTitle } from "../../ui/useTitle";
 import { AttentionCard } from "./AttentionCard";
 import { CallsCard } from "./CallsCard";
 import { ClientsCard } from "./ClientsCard";
+import { ConnectCard } from "./ConnectCard";
 import { GatewayCard } from "./GatewayCard";
 import { ServersCard } from "./ServersCard";
 import { Start } from "./Start";
@@ -16,6 +17,7 @@ export function HomePage() {
       <Start />
       <AttentionCard />
       <CallsCard />
+      <ConnectCard />
       <div className="grid items-start gap-6 *:min-w-0 lg:grid-cols-2">
         <ServersCard />
         <ClientsCard />

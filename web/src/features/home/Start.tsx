@@ -2,11 +2,13 @@ import { Link } from "@tanstack/react-router";
 import { useStatus } from "../../api/queries";
 import { buttonClass } from "../../ui/Button";
 import { Empty } from "../../ui/Empty";
+import { useWelcomeSkipped } from "../../welcome";
 
 /** Start is what is shown in the beginning: where nothing is connected yet, there is one thing to do. */
 export function Start() {
   const { data: status } = useStatus();
-  if (!status || (status.servers > 0 && status.registered_clients > 0)) return null;
+  const skipped = useWelcomeSkipped();
+  if (skipped || !status || (status.servers > 0 && status.registered_clients > 0)) return null;
   return (
     <Empty title={status.servers === 0 && status.registered_clients === 0 ? "Nothing is connected yet" : "One more step"}>
       <p>

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useAct } from "../../api/queries";
 import { addServer } from "../../api/servers";
 import type { NewServer } from "../../api/types.gen";
+import { ImportBox } from "../../connect/ImportBox";
 import { useSpace } from "../../space";
 import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
@@ -42,6 +43,9 @@ export function NewServerPage() {
   return (
     <>
       <PageTitle>Add a server</PageTitle>
+      <Card title="Paste or import">
+        <ImportBox />
+      </Card>
       <form
         className="flex flex-col gap-6"
         onSubmit={(e) => {

@@ -1,0 +1,1 @@
+export{r as ConnectApplication}from"./connect.js";
