@@ -86,6 +86,8 @@ type Config struct {
 	Logins   Logins
 	Requests Requests
 	Secrets  Secrets
+	// Undo is where restoring a backup puts one of what there was.
+	Undo Undo
 	// Autostart is nil where the system cannot be asked.
 	Autostart Autostart
 	// Wait returns once the revision is applied to everything that runs.
@@ -122,6 +124,9 @@ type Admin struct {
 	elicitations elicitations
 	// arrivals tells of Clients that come and go.
 	arrivals arrivals
+
+	// restoring is held by each restoring of a backup: one at a time.
+	restoring sync.Mutex
 
 	// turn is held while Changes are read and broadcast; it guards the following.
 	turn sync.Mutex

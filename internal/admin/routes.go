@@ -48,6 +48,9 @@ func table() []route {
 		post("/secrets/lock", "Forget the master key until it is unlocked; servers that need a stored value are closed.", (*Admin).lockSecrets),
 		offer(create, "/secrets/rekey", "Replace the master key by a new one.", (*Admin).rekeySecrets),
 
+		delivers("/backup", "Everything that is set up, as a file: sealed with a passphrase, or without one and then without secrets.", "application/octet-stream", (*Admin).makeBackup),
+		send(create, "/restore", "Put what is in a backup in place of everything that is set up, or say what that would do.", (*Admin).restore),
+
 		get("/spaces", "The Spaces.", (*Admin).listSpaces),
 		send(create, "/spaces", "Make a Space.", (*Admin).createSpace),
 		get("/spaces/{name}", "One Space.", (*Admin).showSpace),

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -38,7 +39,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "data", "mcpmux.db"), nil)
+	dir := t.TempDir()
+	st, err := store.Open(t.Context(), filepath.Join(dir, "data", "mcpmux.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, store: st, origin: "http://localhost:45819", peer: "127.0.0.1", host: "localhost:45819", front: &front{reply: `{"jsonrpc":"2.0","id":1,"result":{}}`}}
 	w.admin, err = New(Config{
-		Store: st, Servers: servers{}, Gateway: w.front, Logins: played{}, Requests: nobodyWaits{}, Secrets: playedKey{}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
+		Store: st, Servers: servers{}, Gateway: w.front, Logins: played{}, Requests: nobodyWaits{}, Secrets: playedKey{}, Undo: Undo{Folder: filepath.Join(dir, "undo"), Key: func() []byte { return bytes.Repeat([]byte{4}, 32) }}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ago.Load())) },
 		Audit: func(a mcpmux.Activity) { w.audited = append(w.audited, a) },
 		NewKey: func() (string, string, [32]byte) {
 			key := "mm_key_" + rand.Text()

@@ -105,28 +105,37 @@ func (o *auditOptions) check(cmd *cobra.Command) error {
 	return oneOf(cmd, "--format", cmp.Or(o.format, "jsonl"), "jsonl", "csv")
 }
 
-// exportAudit writes a file that is for its owner alone. One that is there is replaced, once the new one is whole.
-func (a *app) exportAudit(cmd *cobra.Command, c *adminclient.Client, o *auditOptions) (err error) {
+// exportAudit writes a file, or to the terminal.
+func (a *app) exportAudit(cmd *cobra.Command, c *adminclient.Client, o *auditOptions) error {
+	fill := func(w io.Writer) error { return c.ExportAudit(cmd.Context(), o.AuditQuery, o.format, w) }
 	if o.file == "-" {
-		return c.ExportAudit(cmd.Context(), o.AuditQuery, o.format, a.Out)
+		return fill(a.Out)
 	}
-	part := o.file + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err := ownFile(o.file, fill); err != nil {
+		return err
+	}
+	return a.show(map[string]string{"file": o.file}, func(w io.Writer) { fmt.Fprintln(w, "written to "+oneLine(o.file)) })
+}
+
+// ownFile writes a file that is for its owner alone. One that is there is replaced, once the new one is whole.
+func ownFile(path string, fill func(io.Writer) error) error {
+	part := path + ".part"
+	_ = os.Remove(part) // what is left of an earlier one may be readable to others; where it stays, opening it says so
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	err = c.ExportAudit(cmd.Context(), o.AuditQuery, o.format, f)
+	err = fill(f)
 	if end := f.Close(); err == nil {
 		err = end
 	}
 	if err == nil {
-		err = os.Rename(part, o.file)
+		err = os.Rename(part, path)
 	}
 	if err != nil {
 		_ = os.Remove(part) // why it is of no use is known
-		return err
 	}
-	return a.show(map[string]string{"file": o.file}, func(w io.Writer) { fmt.Fprintln(w, "written to "+oneLine(o.file)) })
+	return err
 }
 
 // writeActivity is one entry for people: moment, who, how it went, what, and of what or how long.

@@ -32,6 +32,7 @@ func newRoot(a *app) *cobra.Command {
 		a.connectCommand(), a.importCommand(),
 		a.callCommand(), a.toolsCommand(),
 		a.settingsCommand(), a.serviceCommand(), a.auditCommand(),
+		a.exportCommand(), a.restoreCommand(),
 	)
 	root.SetIn(a.In)
 	root.SetOut(a.Out)

@@ -40,7 +40,8 @@ func newDesk(d *daemon) (*desk, error) {
 	k := &desk{d: d}
 	a, err := admin.New(admin.Config{
 		Store: d.store, Servers: servers{d.super}, Gateway: commands{d}, Logins: logins{d}, Requests: requests{d.authority}, Secrets: d.keys, Hide: d.known.Text, Wait: d.follow.wait,
-		NewKey: authserver.NewKey, Process: k.process, Move: d.moveGateway, Autostart: login{&d.opt}, Audit: d.audit, Log: d.log,
+		NewKey: authserver.NewKey, Process: k.process, Move: d.moveGateway, Autostart: login{&d.opt},
+		Undo: admin.Undo{Folder: filepath.Join(d.opt.DataDir, "backups"), Key: func() []byte { return d.keys.derive("backup") }}, Audit: d.audit, Log: d.log,
 	})
 	k.admin = a
 	return k, err

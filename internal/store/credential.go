@@ -121,23 +121,11 @@ func (s *Store) SaveCredential(ctx context.Context, id mcpmux.ServerID, c Creden
 		if err != nil {
 			return err
 		}
-		box := s.box.Load()
-		if box == nil {
-			return errLocked
-		}
-		row := newID()
-		sealed, err := box.Seal(s.credentialPlace(row, &srv, c.Kind, c.Issuer), []byte(c.Body.Reveal()))
-		if err != nil {
-			return fmt.Errorf("seal a login: %w", err)
-		}
 		err = t.exec(ctx, "DELETE FROM credentials WHERE server_id = $1 AND kind = $2 AND (issuer = $3 OR kind = $4)",
 			string(id), string(c.Kind), c.Issuer, string(CredentialTokens))
-		if err != nil {
-			return err
+		if err == nil {
+			err = s.sealCredential(ctx, t, &srv, c)
 		}
-		err = t.exec(ctx, `INSERT INTO credentials (id, server_id, kind, issuer, scopes, renewable, obtained_at, expires_at, sealed)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, row, string(id), string(c.Kind), c.Issuer, strings.Join(c.Scopes, " "),
-			c.Renewable, c.ObtainedAt.UnixMicro(), microsOrNil(c.ExpiresAt), sealed)
 		if err != nil || c.Kind != CredentialTokens {
 			return err
 		}
@@ -147,6 +135,22 @@ func (s *Store) SaveCredential(ctx context.Context, id mcpmux.ServerID, c Creden
 		s.scrub(ctx)
 	}
 	return rev, attempted("keep a login", err)
+}
+
+// sealCredential writes c in a row of its own.
+func (s *Store) sealCredential(ctx context.Context, t *tx, srv *mcpmux.Server, c Credential) error {
+	box := s.box.Load()
+	if box == nil {
+		return errLocked
+	}
+	row := newID()
+	sealed, err := box.Seal(s.credentialPlace(row, srv, c.Kind, c.Issuer), []byte(c.Body.Reveal()))
+	if err != nil {
+		return fmt.Errorf("seal a login: %w", err)
+	}
+	return t.exec(ctx, `INSERT INTO credentials (id, server_id, kind, issuer, scopes, renewable, obtained_at, expires_at, sealed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, row, string(srv.ID), string(c.Kind), c.Issuer, strings.Join(c.Scopes, " "),
+		c.Renewable, c.ObtainedAt.UnixMicro(), microsOrNil(c.ExpiresAt), sealed)
 }
 
 // stamp appends a Change after which a connection to the Server is another one.

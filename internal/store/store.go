@@ -237,6 +237,12 @@ func (t *tx) change(ctx context.Context, kind string, space mcpmux.SpaceID, subj
 // newID makes an identifier that sorts by the time of its making.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
+// isID says whether a text is such an identifier, as it is written here.
+func isID(text string) bool {
+	id, err := uuid.Parse(text)
+	return err == nil && id.String() == text
+}
+
 // timeOf turns a stored time into a Time.
 func timeOf(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 

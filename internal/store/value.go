@@ -208,6 +208,11 @@ func (s *Store) putValue(ctx context.Context, t *tx, srv *mcpmux.Server, v Value
 	if err := checkValue(v); err != nil {
 		return err
 	}
+	return s.sealValue(ctx, t, srv, v)
+}
+
+// sealValue is putValue for a value that was checked.
+func (s *Store) sealValue(ctx context.Context, t *tx, srv *mcpmux.Server, v Value) error {
 	box := s.box.Load()
 	if box == nil {
 		return errLocked

@@ -514,6 +514,18 @@ export interface Members {
   members: string[];
 }
 
+export interface MissingValue {
+  kind: "env" | "header" | "input" | "login";
+  name: string;
+  server: string;
+  space: string;
+}
+
+export interface NewBackup {
+  leave_out?: string[];
+  passphrase?: string;
+}
+
 export interface NewClient {
   expires_in?: string;
   grants?: string[];
@@ -534,6 +546,12 @@ export interface NewKey {
 export interface NewLogin {
   again?: boolean;
   method?: string;
+}
+
+export interface NewRestore {
+  dry_run?: boolean;
+  file: string;
+  passphrase?: string;
 }
 
 export interface NewServer {
@@ -612,6 +630,30 @@ export interface Request {
   scopes: string[];
   state: string;
   wider: boolean;
+}
+
+export interface Restore {
+  clients: string[];
+  featuresets: number;
+  keys: number;
+  lacks: string[];
+  logins: number;
+  made_at: string;
+  missing: MissingValue[];
+  opened: boolean;
+  own: boolean;
+  restored: boolean;
+  sealed: boolean;
+  settings: number;
+  spaces: RestoreSpace[];
+  undo?: string;
+  values: number;
+  version: string;
+}
+
+export interface RestoreSpace {
+  name: string;
+  servers: string[];
 }
 
 export interface RotatedKey {

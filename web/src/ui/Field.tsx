@@ -149,6 +149,31 @@ export function SecretField(p: {
   );
 }
 
+/** FileField chooses a file of this machine. */
+export function FileField(p: {
+  label: string;
+  help?: ReactNode;
+  accept?: string;
+  onChange: (file: File | undefined) => void;
+  error?: string | undefined;
+}) {
+  return (
+    <Field label={p.label} help={p.help} error={p.error}>
+      {(id, described) => (
+        <input
+          id={id}
+          type="file"
+          accept={p.accept}
+          aria-describedby={described}
+          aria-invalid={p.error ? true : undefined}
+          className="w-full text-sm file:mr-3 file:rounded-lg file:border file:border-line file:bg-surface file:px-3 file:py-2 file:text-sm"
+          onChange={(e) => p.onChange(e.target.files?.[0])}
+        />
+      )}
+    </Field>
+  );
+}
+
 /** CheckField is something that is so or not, and counts once the form is sent. */
 export function CheckField(p: {
   label: ReactNode;

@@ -1,6 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Download } from "lucide-react";
 import { type ActivityFilter, exportActivity } from "../../api/activity";
+import { save } from "../../save";
 import { buttonClass } from "../../ui/Button";
 import { Menu } from "../../ui/Menu";
 import { useToast } from "../../ui/Toast";
@@ -35,12 +36,4 @@ export function ExportMenu({ filter }: { filter: ActivityFilter }) {
       </Menu>
     </div>
   );
-}
-
-function save(name: string, file: Blob) {
-  const a = document.createElement("a");
-  a.href = URL.createObjectURL(file);
-  a.download = name;
-  a.click();
-  setTimeout(() => URL.revokeObjectURL(a.href), 60_000); // a large one is copied for a while
 }

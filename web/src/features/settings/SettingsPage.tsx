@@ -7,8 +7,10 @@ import { PageTitle } from "../../ui/PageTitle";
 import { Tabs } from "../../ui/Tabs";
 import { useTitle } from "../../ui/useTitle";
 import { AboutCard } from "./AboutCard";
+import { BackupCard } from "./BackupCard";
 import { BrowsersCard } from "./BrowsersCard";
 import { KeyStoreCard } from "./KeyStoreCard";
+import { RestoreCard } from "./RestoreCard";
 import { ServiceCard } from "./ServiceCard";
 import { SettingField } from "./SettingField";
 import { ThemeCard } from "./ThemeCard";
@@ -18,6 +20,7 @@ const tabs = [
   { value: "gateway", text: "Gateway" },
   { value: "logs", text: "Logs" },
   { value: "security", text: "Security" },
+  { value: "backup", text: "Backup" },
   { value: "about", text: "About" },
 ];
 
@@ -57,6 +60,8 @@ export function SettingsPage() {
         {tab === "general" && <ThemeCard />}
         {tab === "security" && <KeyStoreCard />}
         {tab === "security" && <BrowsersCard />}
+        {tab === "backup" && <BackupCard />}
+        {tab === "backup" && <RestoreCard />}
         {tab === "about" && <AboutCard />}
       </Tabs>
     </>
