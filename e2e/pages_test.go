@@ -23,7 +23,7 @@ func pages() []page {
 	return []page{
 		{"home", "/", "Needs attention"},
 		{"connect", "/?connect=1&app=cursor", "Cursor"},
-		{"first-run", "/welcome", ""},
+		{"first-run-done", "/welcome", ""},
 		{"servers", "/servers", "everything"},
 		{"server-new", "/servers/new", ""},
 		{"server", "/servers/everything", "everything"},

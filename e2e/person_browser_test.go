@@ -180,7 +180,7 @@ func (t *browserTab) clean(expected ...string) {
 	t.b.t.Helper()
 	t.accessible()
 	s := t.seen()
-	expected = append(expected, "Password forms should have") // a hint of Chromium's for forms of accounts
+	expected = append(expected, "[DOM]") // hints of Chromium for forms of accounts
 	for _, line := range append(s.Console, s.Errors...) {
 		if !slices.ContainsFunc(expected, func(part string) bool { return strings.Contains(line, part) }) {
 			t.b.t.Errorf("the console says: %s", line)

@@ -29,6 +29,10 @@ func TestScreenshots(t *testing.T) {
 		}
 	}
 	keep(login, "login")
+	begun := Start(t, Options{}).logInBrowser(p.b.profile("beginner"))
+	begun.clickRole("link", "Begin")
+	begun.awaitText("Choose yours")
+	keep(begun, "first-run")
 	tab := d.logInBrowser(p)
 	v.page.awaitText("It calls itself")
 	keep(v.page, "consent")

@@ -32,7 +32,7 @@ func newcomer(t *testing.T) (d *Daemon, pasted string) {
 			t.Fatal(err)
 		}
 	}
-	pasted = fmt.Sprintf("// mine\n{\"mcpServers\": {\"Files\": {\"command\": %q, \"args\": [%q, %q], \"env\": {\"API_TOKEN\": \"hush-pasted\"}},\n\"shell\": {\"command\": \"sh\", \"args\": [\"-c\", \"true\"]},}}",
+	pasted = fmt.Sprintf("// mine\n{\"mcpServers\": {\"Files\": {\"command\": %q, \"args\": [%q, %q], \"env\": {\"API_TOKEN\": \"hush-pasted\", \"OTHER_KEY\": \"<your key>\"}},\n\"shell\": {\"command\": \"sh\", \"args\": [\"-c\", \"true\"]},}}",
 		node(t), fixture(t, "@modelcontextprotocol/server-filesystem/dist/index.js"), files)
 	return Start(t, Options{Env: []string{"HOME=" + home}}), pasted
 }
@@ -137,10 +137,14 @@ func TestStory_FromNothingToTheFirstCall(t *testing.T) {
 	tab.awaitText("will be switched off")
 	tab.accessible()
 	tab.fill("Alias of Files", "docs")
+	tab.fill("OTHER_KEY (optional now)", "hush-given")
 	tab.click("Add 2 servers to")
 	tab.awaitText("switched off: look at it")
 	d.AwaitServer("docs", "connected")
 	d.AwaitServer("shell", "disabled")
+	if show := d.CLI("server", "show", "docs", "--json"); !strings.Contains(show, "OTHER_KEY") || !strings.Contains(show, "API_TOKEN") {
+		t.Errorf("its values: %s", show)
+	}
 	tab.awaitText("2 of 3 done")
 
 	// Likewise what Cursor has.

@@ -347,7 +347,7 @@ func TestServer_ValuesOfInputsAreCheckedAndOnlyPlainOnesAreShown(t *testing.T) {
 	w.must("PATCH", "/servers/api", `{"put":[{"kind":"input","name":"REGION","value":"us","secret":false},{"kind":"input","name":"TOKEN","value":"hush-hush-3","secret":false},
 		{"kind":"env","name":"LEVEL","value":"debug","secret":false},{"kind":"env","name":"KEY","value":"hush-hush-4","secret":true}]}`)
 	got := w.must("GET", "/servers/api/values", "")
-	if strings.Contains(got, "hush") || !strings.Contains(got, `"name":"REGION","secret":false,"value":"us"`) || !strings.Contains(got, `"name":"TOKEN","secret":true}`) || !strings.Contains(got, `"value":"debug"`) {
+	if strings.Contains(got, "hush") || !strings.Contains(got, `"name":"REGION","secret":false,"value":"us"`) || !strings.Contains(got, `"name":"TOKEN","secret":true}`) || strings.Contains(got, "debug") {
 		t.Errorf("values %s", got)
 	}
 	// Another title makes no other connection; a changed definition keeps the values of inputs that are still there.

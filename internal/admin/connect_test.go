@@ -85,7 +85,7 @@ func TestImport_AddsWhatThePreviewShowed(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"gh env GH_TOKEN true": "hush-env", "gh env LEVEL false": "2", "gh env OTHER_TOKEN true": "hush-given", "gh input API_KEY false": "hush-arg",
+		"gh env GH_TOKEN true": "hush-env", "gh env LEVEL false": "2", "gh env OTHER_TOKEN true": "hush-given", "gh input API_KEY true": "hush-arg",
 		"remote header Authorization true": "Bearer hush-header",
 	} {
 		if values[name] != want {

@@ -72,7 +72,7 @@ func table() []route {
 			param{"wait", "boolean", "1 answers when the login has ended, or after a minute."}),
 		send(create, "/servers/{alias}/login/redirect", "End a login by the address that a browser elsewhere was sent to.", (*Admin).endLogin, inSpace),
 		post("/servers/{alias}/logout", "Log out of a server: revoke and forget what its login gave.", (*Admin).logoutServer, inSpace),
-		get("/servers/{alias}/values", "The values of a server, for a form to begin with; of secrets and headers, only the names.", (*Admin).serverValues, inSpace),
+		get("/servers/{alias}/values", "The values of a server, for a form to begin with; the plain inputs, and the names of the others.", (*Admin).serverValues, inSpace),
 		get("/servers/{alias}/features", "What a server offered when last asked.", (*Admin).listFeatures, inSpace),
 		streams("/servers/{alias}/logs", "The last lines of a server's log.", reflect.TypeFor[[]api.LogLine](), (*Admin).serverLogs,
 			"line (a line of the log)", inSpace, param{"tail", "integer", "How many lines; absent, 100."}, followed),

@@ -200,7 +200,8 @@ func nullable[T any](raw json.RawMessage, name, form string) (given bool, v *T, 
 	return true, v, nil
 }
 
-// serverValues are the values of a Server for a form to begin with: those that its user said are no secrets.
+// serverValues are the values of a Server for a form to begin with: of the Inputs that its user said are no secrets.
+// Environments and headers often hold one that nobody said is.
 func (a *Admin) serverValues(r *http.Request) ([]api.ServerValue, error) {
 	_, srv, err := a.server(r)
 	if err != nil {
@@ -213,7 +214,7 @@ func (a *Admin) serverValues(r *http.Request) ([]api.ServerValue, error) {
 	out := []api.ServerValue{}
 	for _, v := range values {
 		shown := api.ServerValue{ValueName: v.ValueName}
-		if !v.Secret && (v.Kind == mcpmux.ValueEnv || v.Kind == mcpmux.ValueInput) {
+		if !v.Secret && v.Kind == mcpmux.ValueInput {
 			text := v.Reveal()
 			shown.Value = &text
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mcpmux/mcpmux/internal/mcpmux"
@@ -297,8 +298,7 @@ func (b *builder) input(id string, public bool) string {
 	in, known := b.inputs[id]
 	secret := in.secret || !known && looksSecret(id, "")
 	if secret && public {
-		b.warn(false, "its secret "+id+" is in its command line, where other programs of this machine can read it")
-		secret = false
+		b.warnOfCommandLine(id)
 	}
 	if !b.has(mcpmux.ValueInput, id) {
 		v := Value{ValueName: mcpmux.ValueName{Kind: mcpmux.ValueInput, Name: id, Secret: secret}, Text: in.text, Prompt: cut(in.prompt), Missing: in.text == ""}
@@ -332,14 +332,14 @@ func (b *builder) address(at string) string {
 		return at
 	}
 	if word, _ := u.User.Password(); word != "" && strings.Contains(at, ":"+word+"@") {
-		at = strings.Replace(at, ":"+word+"@", ":"+b.hide("PASSWORD", word, true)+"@", 1)
+		at = strings.Replace(at, ":"+word+"@", ":"+b.hideIn("PASSWORD", word)+"@", 1)
 	}
 	query := u.Query()
 	for name, values := range query {
 		if len(values) == 1 && values[0] != "" && looksSecret(name, values[0]) {
 			for _, as := range []string{url.QueryEscape(values[0]), values[0]} {
 				if from := name + "=" + as; strings.Contains(at, from) {
-					at = strings.Replace(at, from, name+"="+b.hide(name, as, true), 1)
+					at = strings.Replace(at, from, name+"="+b.hideIn(name, as), 1)
 					break
 				}
 			}
@@ -348,19 +348,19 @@ func (b *builder) address(at string) string {
 	return at
 }
 
-// hide makes an Input of a secret that is part of another text, and answers what stands for it.
-func (b *builder) hide(name, text string, secret bool) string {
-	id := inputName(strings.ToUpper(strings.ReplaceAll(strings.TrimLeft(name, "-"), "-", "_")))
+// hideIn is hide for the text alone.
+func (b *builder) hideIn(name, text string) string {
+	out, _ := b.hide(name, text)
+	return out
+}
+
+// hide makes a secret Input of a part of another text, and answers what stands for it, and its id.
+func (b *builder) hide(name, text string) (out, id string) {
+	base := inputName(strings.ToUpper(strings.ReplaceAll(strings.TrimLeft(name, "-"), "-", "_")))
+	id = base
 	for n := 2; b.has(mcpmux.ValueInput, id); n++ {
-		id = strings.TrimRight(id, "0123456789") + string(rune('0'+n%10))
-		if n > 9 {
-			return text
-		}
+		id = base[:min(len(base), 60)] + "_" + strconv.Itoa(n)
 	}
-	v := Value{ValueName: mcpmux.ValueName{Kind: mcpmux.ValueInput, Name: id, Secret: secret}, Text: text, Hidden: true}
-	if secret {
-		v.Text = literal(text)
-	}
-	b.p.Values = append(b.p.Values, v)
-	return "${input:" + id + "}"
+	b.p.Values = append(b.p.Values, Value{ValueName: mcpmux.ValueName{Kind: mcpmux.ValueInput, Name: id, Secret: true}, Text: literal(text), Hidden: true})
+	return "${input:" + id + "}", id
 }

@@ -52,8 +52,16 @@ func (b *builder) argument(words []string, i int, word string) string {
 }
 
 func (b *builder) hidden(name, text string) string {
-	b.warn(false, "a secret is in its command line, where other programs of this machine can read it; give it as an environment variable if the server takes one")
-	return b.hide(name, text, false)
+	out, id := b.hide(name, text)
+	b.warnOfCommandLine(id)
+	return out
+}
+
+// warnOfCommandLine tells what comes of a secret there: McpMux puts none where every program can read it, but gives it to
+// the server as an environment variable.
+func (b *builder) warnOfCommandLine(id string) {
+	b.warn(true, "a secret is in its command line, where other programs of this machine could read it, so McpMux does not put it there: "+
+		"the server gets it as the environment variable "+id+"; change its arguments before you switch it on")
 }
 
 func isContainer(command string) bool {

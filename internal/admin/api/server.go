@@ -58,7 +58,7 @@ type Value struct {
 	Value  string           `json:"value"`
 }
 
-// ServerValue is one value of a Server as it is shown: of one that is secret, and of a header, only the name.
+// ServerValue is one value of a Server as it is shown: of one that is no plain Input, only the name.
 type ServerValue struct {
 	mcpmux.ValueName
 	Value *string `json:"value,omitempty"`

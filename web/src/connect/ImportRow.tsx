@@ -19,8 +19,8 @@ export function ImportRow({ server: s, choice: c, onChange }: { server: ImportSe
         {s.values.length > 0 && (
           <ul aria-label={`Values of ${s.alias}`} className="text-xs text-muted">
             {s.values.map((v) => (
-              <li key={keyOf(v)} className="break-all">
-                <span className="font-mono">{v.name}</span> {words(v)}
+              <li key={keyOf(v)} className="break-words">
+                <span className="font-mono break-all">{v.name}</span> {words(v)}
               </li>
             ))}
           </ul>

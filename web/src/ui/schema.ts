@@ -130,9 +130,12 @@ export function begin(schema: Schema, root: Schema, value: unknown = undefined, 
   }
 }
 
-/** Number is one as it was written. */
+/** Written is a number as it was written. */
 class Written {
-  constructor(readonly text: string) {}
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
 }
 
 const numberText = (v: unknown) => (v instanceof Written ? v.text : typeof v === "number" ? String(v) : undefined);

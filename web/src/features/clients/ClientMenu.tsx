@@ -1,12 +1,12 @@
 import { useNavigate } from "@tanstack/react-router";
-import { useId, useState } from "react";
+import { useState } from "react";
 import { deny, letIn, removeClient, renameClient } from "../../api/clients";
 import { useAct } from "../../api/queries";
 import type { Client } from "../../api/types.gen";
 import { Button } from "../../ui/Button";
 import { Confirm } from "../../ui/Confirm";
-import { Dialog } from "../../ui/Dialog";
 import { TextField } from "../../ui/Field";
+import { FormDialog } from "../../ui/FormDialog";
 import { Menu } from "../../ui/Menu";
 import { Notice } from "../../ui/Notice";
 import { plural } from "../../ui/plural";
@@ -46,7 +46,6 @@ export function ClientMenu({ client: c }: { client: Client }) {
 }
 
 function Rename({ client: c, onClose }: { client: Client; onClose: () => void }) {
-  const form = useId();
   const navigate = useNavigate();
   const [name, setName] = useState(c.name);
   const save = useAct(async () => {
@@ -55,30 +54,17 @@ function Rename({ client: c, onClose }: { client: Client; onClose: () => void })
     await navigate({ to: "/clients/$name", params: { name: made.name }, replace: true }); // the old name finds nobody now
   });
   return (
-    <Dialog
-      open
-      onOpenChange={onClose}
+    <FormDialog
       title={`Rename ${c.name}`}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form={form} disabled={save.isPending || !name.trim()}>
-            Rename
-          </Button>
-        </>
-      }
+      action="Rename"
+      ready={name.trim() !== ""}
+      busy={save.isPending}
+      error={save.error}
+      onSubmit={() => save.mutate()}
+      onClose={onClose}
     >
-      <form
-        id={form}
-        onSubmit={(e) => {
-          e.preventDefault();
-          save.mutate();
-        }}
-      >
-        <TextField label="New name" value={name} onChange={setName} maxLength={100} help="Its keys, logins and grants stay." />
-        {save.error && <Notice tone="bad">{save.error.message}</Notice>}
-      </form>
-    </Dialog>
+      <TextField label="New name" value={name} onChange={setName} maxLength={100} help="Its keys, logins and grants stay." />
+    </FormDialog>
   );
 }
 

@@ -1,19 +1,16 @@
-import { useId, useState } from "react";
+import { useState } from "react";
 import { createClient } from "../../api/clients";
 import { useAct, useFeatureSets, useSpaces } from "../../api/queries";
 import type { CreatedClient, FeatureSet } from "../../api/types.gen";
 import { useSpace } from "../../space";
-import { Button } from "../../ui/Button";
-import { Dialog } from "../../ui/Dialog";
 import { CheckField, SelectField, TextField } from "../../ui/Field";
-import { Notice } from "../../ui/Notice";
+import { FormDialog } from "../../ui/FormDialog";
 import { KeyOnce } from "./KeyOnce";
 import { SetLabel } from "./SetLabel";
 import { lives, type Mode, modes } from "./words";
 
 /** NewClientDialog makes a client with an access key, for an application that cannot log in by itself. */
 export function NewClientDialog({ onClose }: { onClose: () => void }) {
-  const form = useId();
   const looked = useSpace();
   const spaces = useSpaces().data ?? [];
   const [name, setName] = useState("");
@@ -35,47 +32,33 @@ export function NewClientDialog({ onClose }: { onClose: () => void }) {
   );
   if (made) return <KeyOnce secret={made.access_key} client={made.name} onClose={onClose} />;
   return (
-    <Dialog
-      open
-      onOpenChange={onClose}
+    <FormDialog
       title="New client with a key"
       description="For an application that cannot log in by itself. One that can needs the address of the gateway and nothing else."
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form={form} disabled={create.isPending || !name.trim() || !space}>
-            {create.isPending ? "Making it …" : "Make it"}
-          </Button>
-        </>
-      }
+      action="Make it"
+      ready={name.trim() !== "" && space !== undefined}
+      busy={create.isPending}
+      error={create.error}
+      onSubmit={() => create.mutate(undefined, { onSuccess: setMade })}
+      onClose={onClose}
     >
-      <form
-        id={form}
-        className="flex flex-col gap-4"
-        onSubmit={(e) => {
-          e.preventDefault();
-          create.mutate(undefined, { onSuccess: setMade });
-        }}
-      >
-        <TextField label="Name" value={name} onChange={setName} maxLength={100} placeholder="Editor" help="What you will know it by." />
-        <SelectField
-          label="Connection mode"
-          value={mode}
-          options={modes.map((m) => ({ value: m.value, text: m.text }))}
-          onChange={(v) => setMode(v as Mode)}
-          help={modes.find((m) => m.value === mode)?.help}
-        />
-        <SelectField
-          label="Space"
-          value={space?.id ?? ""}
-          options={spaces.map((s) => ({ value: s.id, text: s.active ? `${s.name} (active)` : s.name }))}
-          onChange={setSpace}
-        />
-        <SetsField sets={all} chosen={sets} onChange={setSets} />
-        <SelectField label="How long its key is good" value={life} options={lives} onChange={setLife} />
-        {create.error && <Notice tone="bad">{create.error.message}</Notice>}
-      </form>
-    </Dialog>
+      <TextField label="Name" value={name} onChange={setName} maxLength={100} placeholder="Editor" help="What you will know it by." />
+      <SelectField
+        label="Connection mode"
+        value={mode}
+        options={modes.map((m) => ({ value: m.value, text: m.text }))}
+        onChange={(v) => setMode(v as Mode)}
+        help={modes.find((m) => m.value === mode)?.help}
+      />
+      <SelectField
+        label="Space"
+        value={space?.id ?? ""}
+        options={spaces.map((s) => ({ value: s.id, text: s.active ? `${s.name} (active)` : s.name }))}
+        onChange={setSpace}
+      />
+      <SetsField sets={all} chosen={sets} onChange={setSets} />
+      <SelectField label="How long its key is good" value={life} options={lives} onChange={setLife} />
+    </FormDialog>
   );
 }
 

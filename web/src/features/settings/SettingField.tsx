@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useAct } from "../../api/queries";
 import { setSetting } from "../../api/settings";
 import type { Setting } from "../../api/types.gen";
@@ -41,6 +41,7 @@ export function SettingField({ setting: s }: { setting: Setting }) {
 
 function Control({ setting: s, busy, onSave }: { setting: Setting; busy: boolean; onSave: (v: string) => void }) {
   const [value, setValue] = useState(s.value);
+  useEffect(() => setValue(s.value), [s.value]); // saved, or set elsewhere
   const common = { label: names[s.key] ?? s.key, help: help(s) };
   switch (s.kind) {
     case "bool":

@@ -74,7 +74,7 @@ function Group({ title, settings }: { title: string; settings: Setting[] }) {
       <div className="flex flex-col divide-y divide-line">
         {settings.map((s) => (
           <div key={s.key} className="py-4 first:pt-0 last:pb-0">
-            <SettingField key={s.value} setting={s} />
+            <SettingField setting={s} />
           </div>
         ))}
       </div>

@@ -1,11 +1,9 @@
-import { useId, useState } from "react";
+import { useState } from "react";
 import { useAct } from "../../api/queries";
 import { createSpace, patchSpace } from "../../api/spaces";
 import type { Space } from "../../api/types.gen";
-import { Button } from "../../ui/Button";
-import { Dialog } from "../../ui/Dialog";
 import { TextField } from "../../ui/Field";
-import { Notice } from "../../ui/Notice";
+import { FormDialog } from "../../ui/FormDialog";
 import { useToast } from "../../ui/Toast";
 
 // A few to begin with; any other can be typed.
@@ -22,7 +20,6 @@ const suggestions = [
 
 /** SpaceDialog makes a Space, or changes the name and icon of one. */
 export function SpaceDialog({ space, onClose }: { space?: Space; onClose: () => void }) {
-  const form = useId();
   const toast = useToast();
   const [name, setName] = useState(space?.name ?? "");
   const [icon, setIcon] = useState(space?.icon ?? "");
@@ -30,51 +27,39 @@ export function SpaceDialog({ space, onClose }: { space?: Space; onClose: () => 
     space ? patchSpace(space.id, { name: name.trim(), icon: icon.trim() }) : createSpace({ name: name.trim(), icon: icon.trim() }),
   );
   return (
-    <Dialog
-      open
-      onOpenChange={onClose}
+    <FormDialog
       title={space ? `Change ${space.name}` : "New Space"}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form={form} disabled={save.isPending || !name.trim()}>
-            {save.isPending ? "Saving …" : space ? "Save" : "Make it"}
-          </Button>
-        </>
+      action={space ? "Save" : "Make it"}
+      ready={name.trim() !== ""}
+      busy={save.isPending}
+      error={save.error}
+      onSubmit={() =>
+        save.mutate(undefined, {
+          onSuccess: (s) => {
+            toast({ text: space ? `${s.name} is saved.` : `${s.name} is made. It is not the active Space yet.` });
+            onClose();
+          },
+        })
       }
+      onClose={onClose}
     >
-      <form
-        id={form}
-        className="flex flex-col gap-4"
-        onSubmit={(e) => {
-          e.preventDefault();
-          save.mutate(undefined, {
-            onSuccess: (s) => {
-              toast({ text: space ? `${s.name} is saved.` : `${s.name} is made. It is not the active Space yet.` });
-              onClose();
-            },
-          });
-        }}
-      >
-        <TextField label="Name" value={name} onChange={setName} maxLength={100} placeholder="Work" />
-        <TextField label="Icon" help="An emoji, or up to four letters. It may be empty." value={icon} onChange={setIcon} maxLength={32} />
-        <fieldset className="flex flex-wrap gap-1">
-          <legend className="sr-only">Icons to choose from</legend>
-          {suggestions.map(([emoji, word]) => (
-            <button
-              key={emoji}
-              type="button"
-              aria-label={word}
-              aria-pressed={icon === emoji}
-              className="size-9 rounded-lg text-lg hover:bg-raised aria-pressed:bg-raised"
-              onClick={() => setIcon(icon === emoji ? "" : emoji)}
-            >
-              {emoji}
-            </button>
-          ))}
-        </fieldset>
-        {save.error && <Notice tone="bad">{save.error.message}</Notice>}
-      </form>
-    </Dialog>
+      <TextField label="Name" value={name} onChange={setName} maxLength={100} placeholder="Work" />
+      <TextField label="Icon" help="An emoji, or up to four letters. It may be empty." value={icon} onChange={setIcon} maxLength={32} />
+      <fieldset className="flex flex-wrap gap-1">
+        <legend className="sr-only">Icons to choose from</legend>
+        {suggestions.map(([emoji, word]) => (
+          <button
+            key={emoji}
+            type="button"
+            aria-label={word}
+            aria-pressed={icon === emoji}
+            className="size-9 rounded-lg text-lg hover:bg-raised aria-pressed:bg-raised"
+            onClick={() => setIcon(icon === emoji ? "" : emoji)}
+          >
+            {emoji}
+          </button>
+        ))}
+      </fieldset>
+    </FormDialog>
   );
 }
