@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -178,5 +179,25 @@ func TestBackup_WhatRunsFollowsWithoutARestart(t *testing.T) {
 	d.Session(key).Call("one_echo", `{"text":"y"}`).Result(t)
 	if r := d.Session(key).Call("two_echo", `{}`).Last(t); r.Error == nil {
 		t.Error("what is not in the backup is still there")
+	}
+}
+
+// What an application was given by a login ends with a restoring, and what was agreed to with it. Logged in and agreed to
+// again, it is the client that it was, with its grants.
+func TestBackup_ApplicationsLogInAgainAndAreWhoTheyWere(t *testing.T) {
+	t.Parallel()
+	d := Start(t, Options{})
+	a := d.newApp("Editor")
+	before := a.logIn()
+	d.wantBearer("before", before.Access, http.StatusOK)
+	file := filepath.Join(t.TempDir(), "mine.mcpmux")
+	d.CLI("export", file, "--no-secrets")
+	d.CLI("restore", file)
+	d.wantBearer("after", before.Access, http.StatusUnauthorized)
+	a.refused("the refresh token", a.renewal(before.Refresh), "invalid_grant")
+	d.wantBearer("logged in again", a.logIn().Access, http.StatusOK)
+	var clients []struct{ Name string }
+	if d.JSON(&clients, "client", "list"); len(clients) != 1 || clients[0].Name != "Editor" {
+		t.Errorf("the clients: %v", clients)
 	}
 }
