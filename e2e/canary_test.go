@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -188,6 +189,7 @@ func TestCanaries_NoSecretIsAnywhereItShouldNotBe(t *testing.T) {
 	}
 
 	d.searchAPI(c)
+	d.searchBackups(c)
 	d.searchProcesses(c)
 	d.searchFolder(c)
 	first := d.Log()
@@ -280,6 +282,24 @@ func (d *Daemon) searchAPI(c canaries) {
 	}
 	out, _, _ := d.TryCLI("doctor")
 	c.search(d.t, "mcpmux doctor", []byte(out))
+}
+
+// searchBackups reads a backup with a passphrase as who does not know it, and one without, unpacked.
+func (d *Daemon) searchBackups(c canaries) {
+	d.t.Helper()
+	_, sealed := d.Admin(http.MethodPost, "/backup", `{"passphrase":"seven quiet herons wade"}`)
+	c.search(d.t, "a sealed backup", []byte(sealed))
+	_, plain := d.Admin(http.MethodPost, "/backup", `{}`)
+	parts := strings.SplitN(plain, "\n", 3)
+	z, err := gzip.NewReader(strings.NewReader(parts[len(parts)-1]))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil || !strings.Contains(string(text), `"alias":"proc"`) {
+		d.t.Errorf("the backup: %.200s %v", text, err)
+	}
+	c.search(d.t, "a backup without secrets", text)
 }
 
 // searchFolder reads every file of the data folder, the database and its journals among them.

@@ -43,6 +43,7 @@ func pages() []page {
 		{"settings-gateway", "/settings?tab=gateway", "Addresses"},
 		{"settings-logs", "/settings?tab=logs", ""},
 		{"settings-security", "/settings?tab=security", "Key store"},
+		{"settings-backup", "/settings?tab=backup", "Make a backup"},
 		{"settings-about", "/settings?tab=about", ""},
 	}
 }

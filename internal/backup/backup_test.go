@@ -143,7 +143,7 @@ func TestBackup_WithoutAPassphraseSecretsAreWanted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Missing) != 2 || got.Missing[0].Name != "TOKEN" || got.Missing[1].Name != "X-Key" {
+	if len(got.Missing) != 3 || got.Missing[0].Name != "TOKEN" || got.Missing[1].Name != "MODE" || got.Missing[2].Name != "X-Key" {
 		t.Errorf("missing is %v", got.Missing)
 	}
 	for i, want := range []struct {
@@ -157,7 +157,7 @@ func TestBackup_WithoutAPassphraseSecretsAreWanted(t *testing.T) {
 		}
 		said := false
 		for _, v := range srv.Values {
-			if strings.Contains(v.Reveal(), "hush-") {
+			if strings.Contains(v.Reveal(), "hush-") || v.Reveal() == "fast" {
 				t.Errorf("the secret %s is in it", v.Name)
 			}
 			said = said || v.Kind == want.kind && v.Name == want.input && v.Reveal() == want.text

@@ -113,8 +113,8 @@ func contentOf(c *store.Copy, o Options) *content {
 		out.Servers[i] = server{Server: s.Server, First: s.First, Values: make([]value, len(s.Values))}
 		for n, v := range s.Values {
 			out.Servers[i].Values[n].ValueName = v.ValueName
-			// A header is hidden whatever it is called, as everywhere.
-			if hidden := v.Secret || v.Kind == mcpmux.ValueHeader || v.Kind == mcpmux.ValueLogin; !hidden || !o.NoSecrets {
+			// Environments and headers often hold a secret that nobody said is one.
+			if plain := v.Kind == mcpmux.ValueInput && !v.Secret; plain || !o.NoSecrets {
 				out.Servers[i].Values[n].Text = []byte(v.Reveal())
 			}
 		}

@@ -190,7 +190,7 @@ func writeBackup(w io.Writer, r *api.Restore) {
 func writeRestored(w io.Writer, r *api.Restore) {
 	fmt.Fprintf(w, "restored the backup of %s\n", when(r.MadeAt))
 	for _, m := range r.Missing {
-		fmt.Fprintf(w, "the server %s needs its %s %s: `mcpmux server set %s`\n", oneLine(m.Server), m.Kind, oneLine(m.Name), oneLine(m.Server))
+		fmt.Fprintf(w, "the server %s needs its %s %s: `mcpmux server set %s --secret %s`\n", oneLine(m.Server), m.Kind, oneLine(m.Name), oneLine(m.Server), oneLine(m.Name))
 	}
 	fmt.Fprintf(w, "what was there before is in %s; `mcpmux restore` brings it back\n", oneLine(r.Undo))
 }

@@ -46,6 +46,12 @@ var (
 		},
 	}
 
+	kept = api.Restore{
+		MadeAt: noon, Version: "1.2", Opened: true, Spaces: []api.RestoreSpace{{Name: "Work", Servers: []string{"github", "files"}}, {Name: "Home"}},
+		Clients: []string{"cursor"}, Keys: 1, Values: 3, Missing: []api.MissingValue{{Space: "Work", Server: "github", Kind: mcpmux.ValueEnv, Name: "TOKEN"}},
+		Lacks: []string{"the login to the server x, which cannot be opened"}, Restored: true, Undo: "/data/backups/before.mcpmux",
+	}
+
 	github = api.Server{
 		Server: mcpmux.Server{
 			ID: "i1", Space: "s1", Alias: "github", Enabled: true, CreatedAt: noon,
@@ -306,6 +312,17 @@ func TestRun_CommandsBecomeRequests(t *testing.T) {
 			{args: words("dashboard --print"), answers: map[string]any{"POST /dashboard/ticket": api.Ticket{URL: "http://localhost:45819/?ticket=x", ExpiresAt: noon}}},
 			{args: words("settings get log.level"), answers: map[string]any{"GET /settings/log.level": api.Setting{Setting: mcpmux.Setting{Name: "log.level"}, Value: "info"}}},
 			{args: words("settings set log.level debug"), answers: map[string]any{"PUT /settings/log.level": api.Setting{Setting: mcpmux.Setting{Name: "log.level"}, Value: "debug"}}},
+		},
+		"backup": {
+			{args: words("restore " + secret + " --dry-run"), answers: map[string]any{"POST /restore": api.Restore{MadeAt: noon, Version: "1.2", Sealed: true}}, stdin: "correct horse battery\n"},
+			{args: words("restore " + secret + " --dry-run --passphrase-file " + secret), answers: map[string]any{"POST /restore": kept}},
+			{args: words("restore " + secret), answers: map[string]any{"POST /restore": kept}},
+			{args: words("restore " + secret + " --json"), answers: map[string]any{"POST /restore": mcpmux.Errorf(mcpmux.CodeInvalid, "the file is no backup of McpMux")}},
+			{args: words("restore ./gone.mcpmux")},
+			{args: words("export x --no-secrets --passphrase-file y")},
+			{args: words("export x --no-secrets --leave-out spaces")},
+			{args: words("export x"), stdin: "\n"},
+			{args: words("export")},
 		},
 		"audit": {
 			{args: words("audit"), answers: map[string]any{"GET /audit": []api.Activity{refused, called}}},

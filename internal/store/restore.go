@@ -12,7 +12,8 @@ import (
 // Restore puts a Copy in place of everything that there is, in one transaction:
 //
 //  1. the Copy is checked as if each thing in it was made anew;
-//  2. what there is goes, with every session, token and consent that applications have;
+//  2. what there is goes, with every session, token and consent that applications have; which application is which
+//     Client stays known of Clients that come back, so that one that logs in again is the same, once it is agreed to;
 //  3. what is in the Copy is written under its own ids, its secrets sealed with this installation's master key;
 //  4. each thing that goes, comes or may be another has its Change.
 //
@@ -22,6 +23,10 @@ func (s *Store) Restore(ctx context.Context, c *Copy) (int64, error) {
 		return 0, err
 	}
 	rev, err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		known, err := readRegistrations(ctx, t)
+		if err != nil {
+			return err
+		}
 		if err := s.clear(ctx, t, c); err != nil {
 			return err
 		}
@@ -30,7 +35,7 @@ func (s *Store) Restore(ctx context.Context, c *Copy) (int64, error) {
 				return err
 			}
 		}
-		return nil
+		return restoreRegistrations(ctx, t, c, known)
 	})
 	if err == nil {
 		s.scrub(ctx)
@@ -185,6 +190,35 @@ func restoreSettings(ctx context.Context, t *tx, c *Copy) error {
 			return err
 		}
 		if err := t.change(ctx, settingChanged, "", name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knownAs is an application and the Client that it was.
+type knownAs struct {
+	id, document string
+	client       mcpmux.ClientID
+}
+
+func readRegistrations(ctx context.Context, t *tx) (all []knownAs, err error) {
+	err = t.each(ctx, func(rows *sql.Rows) error {
+		var k knownAs
+		err := rows.Scan(&k.id, &k.client, &k.document)
+		all = append(all, k)
+		return err
+	}, "SELECT id, client_id, document FROM registrations ORDER BY id")
+	return all, err
+}
+
+func restoreRegistrations(ctx context.Context, t *tx, c *Copy, known []knownAs) error {
+	for _, k := range known {
+		if !slices.ContainsFunc(c.Clients, func(cl mcpmux.Client) bool { return cl.ID == k.client }) {
+			continue
+		}
+		err := t.exec(ctx, "INSERT INTO registrations (id, client_id, document) VALUES ($1, $2, $3)", k.id, string(k.client), k.document)
+		if err != nil {
 			return err
 		}
 	}

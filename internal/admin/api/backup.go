@@ -10,7 +10,7 @@ import (
 type NewBackup struct {
 	// Passphrase seals it; without one, nothing secret is in it.
 	Passphrase string `json:"passphrase,omitempty"`
-	// LeaveOut names what is not to be in it: secrets (values that are secret, headers, logins to servers), logins, keys (access keys).
+	// LeaveOut names what is not to be in it: secrets (values but those of plain inputs, and logins to servers), logins, keys (access keys).
 	LeaveOut []string `json:"leave_out,omitempty"`
 }
 
@@ -40,7 +40,7 @@ type Restore struct {
 	Values      int      `json:"values"`
 	Logins      int      `json:"logins"`
 	Settings    int      `json:"settings"`
-	// Missing are secret values that are not in it: their servers ask for them. Lacks says what else is not.
+	// Missing are values that are not in it, since they are secret or may be: their servers ask for them. Lacks says what else is not.
 	Missing []MissingValue `json:"missing"`
 	Lacks   []string       `json:"lacks"`
 	// Restored says that it is what is set up now. Undo is then the file that brings back what was there before.

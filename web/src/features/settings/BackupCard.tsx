@@ -48,7 +48,11 @@ export function BackupCard() {
             label="Secrets, sealed with a passphrase"
             checked={secrets}
             onChange={setSecrets}
-            help={secrets ? undefined : "The file has no secrets. Once it is restored, servers ask for theirs."}
+            help={
+              secrets
+                ? undefined
+                : "The file has no secrets, and nothing that may be one: environments and headers. Once it is restored, servers ask for them."
+            }
           />
           {secrets && <CheckField label="Logins to servers" checked={logins} onChange={setLogins} />}
           <CheckField

@@ -44,7 +44,7 @@ export function Missing({ values }: { values: MissingValue[] }) {
   if (values.length === 0) return null;
   return (
     <div>
-      <p>These secrets are not in it; their servers ask for them:</p>
+      <p>These values are not in it; their servers ask for them:</p>
       <ul className="list-disc pl-5 break-words">
         {values.map((v) => (
           <li key={`${v.space} ${v.server} ${v.kind} ${v.name}`}>
