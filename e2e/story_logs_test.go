@@ -49,6 +49,9 @@ func TestStory_AServersLogIsFollowed(t *testing.T) {
 			t.Errorf("the file has what was not asked for: %s", line)
 		}
 	}
+	if out := d.CLI("server", "logs", "everything", "--search", "starting"); strings.Count(out, "Starting default") < 3 || strings.Count(out, "\n") != strings.Count(strings.ToLower(out), "starting") {
+		t.Errorf("the command line: %s", out)
+	}
 	tab.clean()
 }
 

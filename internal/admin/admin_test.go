@@ -357,3 +357,46 @@ func TestServer_ValuesOfInputsAreCheckedAndOnlyPlainOnesAreShown(t *testing.T) {
 		t.Errorf("before %s, after %+v", before, after)
 	}
 }
+
+func TestLogs_AreChosenBySourceLevelAndText(t *testing.T) {
+	lines := []api.LogLine{
+		{Source: "stderr", Text: "Starting"}, {Source: "server", Level: "info", Text: "ready"},
+		{Source: "server", Level: "error", Text: "Could not START"}, {Source: "connection", Text: "closed"},
+	}
+	for query, want := range map[string]string{
+		"":                             "Starting, ready, Could not START, closed",
+		"source=server":                "ready, Could not START",
+		"level=warning":                "Could not START",
+		"level=debug":                  "ready, Could not START",
+		"search=start":                 "Starting, Could not START",
+		"search=start&source=stderr":   "Starting",
+		"search=nothing+of+the+kind":   "",
+		"source=connection&level=info": "",
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?"+query, nil)
+		f, err := readLogFilter(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		for _, l := range f.last(lines, 10) {
+			texts = append(texts, l.Text)
+		}
+		if got := strings.Join(texts, ", "); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	if f, _ := readLogFilter(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?search=start", nil)); len(f.last(lines, 1)) != 1 || f.last(lines, 1)[0].Source != "server" {
+		t.Error("the last of the lines that are chosen is another")
+	}
+	w := newWorld(t)
+	w.must("POST", "/servers", github)
+	w.refused(400, "parameter level", "GET", "/servers/github/logs?level=loud", "")
+	w.refused(400, "parameter source", "GET", "/servers/github/logs?source=elsewhere", "")
+	if got := w.must("GET", "/servers/github/logs?search=ONE", ""); !strings.Contains(got, `"one"`) {
+		t.Errorf("lines %s", got)
+	}
+	if got := w.must("GET", "/servers/github/logs?search=two", ""); got != "[]" {
+		t.Errorf("lines %s", got)
+	}
+}

@@ -75,7 +75,9 @@ func table() []route {
 		get("/servers/{alias}/values", "The values of a server, for a form to begin with; the plain inputs, and the names of the others.", (*Admin).serverValues, inSpace),
 		get("/servers/{alias}/features", "What a server offered when last asked.", (*Admin).listFeatures, inSpace),
 		streams("/servers/{alias}/logs", "The last lines of a server's log.", reflect.TypeFor[[]api.LogLine](), (*Admin).serverLogs,
-			"line (a line of the log)", inSpace, param{"tail", "integer", "How many lines; absent, 100."}, followed),
+			"line (a line of the log)", inSpace, param{"tail", "integer", "How many lines; absent, 100."},
+			param{"source", "string", "Only lines of stderr, server (its messages) or connection."}, param{"level", "string", "Only messages of at least this level: debug, info, notice, warning, error, critical, alert or emergency."},
+			param{"search", "string", "Only lines with this text, whatever its case."}, followed),
 
 		get("/applications", "The AI applications that are known: which are on this machine, and what each has to be told to use McpMux.", (*Admin).listApplications),
 		get("/applications/{id}", "One of them.", (*Admin).showApplication),

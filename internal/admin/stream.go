@@ -104,17 +104,26 @@ func (a *Admin) serverLogs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	filter, err := readLogFilter(r)
+	if err != nil {
+		return err
+	}
 	n := int(min(tail, maxTail))
 	if !follow {
-		return answer(w, some(a.cfg.Servers.Logs(srv.ID, n)), nil)
+		return answer(w, some(filter.last(a.cfg.Servers.Logs(srv.ID, maxTail), n)), nil)
 	}
-	lines, more, stop := a.cfg.Servers.Follow(srv.ID, n)
+	lines, more, stop := a.cfg.Servers.Follow(srv.ID, maxTail)
 	defer stop()
+	lines = filter.last(lines, n)
 	s := newStream(w, r)
 	s.write([]byte(": begin\n\n"))
 	for _, l := range lines {
 		s.sendJSON("line", l)
 	}
-	pump(s, more, a.events.done, func(l api.LogLine) { s.sendJSON("line", l) })
+	pump(s, more, a.events.done, func(l api.LogLine) {
+		if filter.wants(l) {
+			s.sendJSON("line", l)
+		}
+	})
 	return nil
 }

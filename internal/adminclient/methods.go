@@ -143,19 +143,19 @@ func (c *Client) ServerFeatures(ctx context.Context, space, alias string) ([]api
 	return get[[]api.Feature](ctx, c, inSpace(space), "servers", alias, "features")
 }
 
-// ServerLogs is the last tail lines of a Server's log.
-func (c *Client) ServerLogs(ctx context.Context, space, alias string, tail int) ([]api.LogLine, error) {
-	return get[[]api.LogLine](ctx, c, logQuery(space, tail, ""), "servers", alias, "logs")
+// ServerLogs is the end of a Server's log, of the lines that f chooses.
+func (c *Client) ServerLogs(ctx context.Context, space, alias string, f api.LogFilter) ([]api.LogLine, error) {
+	return get[[]api.LogLine](ctx, c, logQuery(space, f, ""), "servers", alias, "logs")
 }
 
-// FollowServerLogs hands each the last tail lines of a Server's log and every new one, until ctx is cancelled
-// or each fails.
-func (c *Client) FollowServerLogs(ctx context.Context, space, alias string, tail int, each func(api.LogLine) error) error {
-	return follow(ctx, c, request{method: http.MethodGet, path: []string{"servers", alias, "logs"}, query: logQuery(space, tail, "1")}, each)
+// FollowServerLogs hands each the end of a Server's log and every new line, of those that f chooses, until ctx is
+// cancelled or each fails.
+func (c *Client) FollowServerLogs(ctx context.Context, space, alias string, f api.LogFilter, each func(api.LogLine) error) error {
+	return follow(ctx, c, request{method: http.MethodGet, path: []string{"servers", alias, "logs"}, query: logQuery(space, f, "1")}, each)
 }
 
-func logQuery(space string, tail int, follow string) map[string]string {
-	return map[string]string{"space": space, "tail": strconv.Itoa(tail), "follow": follow}
+func logQuery(space string, f api.LogFilter, follow string) map[string]string {
+	return map[string]string{"space": space, "tail": strconv.Itoa(f.Tail), "source": f.Source, "level": f.Level, "search": f.Search, "follow": follow}
 }
 
 // FeatureSets lists the FeatureSets of a Space.

@@ -128,6 +128,22 @@ type Feature struct {
 	Raw         json.RawMessage    `json:"raw,omitempty"`
 }
 
+// LogSources are where the lines of a Server's log come from: its standard error, its messages, and its connection.
+func LogSources() []string { return []string{"stderr", "server", "connection"} }
+
+// LogLevels are the levels of a Server's messages, the least first (RFC 5424 §6.2.1).
+func LogLevels() []string {
+	return []string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
+}
+
+// LogFilter chooses lines of a Server's log. What is empty chooses all.
+type LogFilter struct {
+	Tail   int    // how many of the last lines that are chosen
+	Source string // of LogSources
+	Level  string // of LogLevels, the least
+	Search string // in the text, whatever its case
+}
+
 // LogLine is one line of a Server's log.
 type LogLine struct {
 	At time.Time `json:"at"`
