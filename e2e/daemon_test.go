@@ -66,10 +66,11 @@ func Start(t *testing.T, o Options) *Daemon {
 		o.Dir = filepath.Join(shortTempDir(t), "data")
 	}
 	d := &Daemon{Dir: o.Dir, program: o.Program, t: t, env: environment(t, o), log: new(logBuffer), done: make(chan struct{})}
-	args := append([]string{"serve", "--data-dir", d.Dir, "--dashboard-addr", "localhost:0", "--no-browser"}, o.Args...)
+	args := []string{"serve", "--data-dir", d.Dir, "--dashboard-addr", "localhost:0", "--no-browser"}
 	if !o.Settled {
 		args = append(args, "--gateway-addr", "localhost:0")
 	}
+	args = append(args, o.Args...) // which may say otherwise
 	d.launch(args)
 	t.Cleanup(func() {
 		if err := d.Stop(); err != nil && !o.Slack {
@@ -292,8 +293,11 @@ func (d *Daemon) AwaitServer(alias, state string) {
 		var server struct {
 			Status struct{ State string }
 		}
-		last = d.CLI("server", "show", alias, "--json")
-		if err := json.Unmarshal([]byte(last), &server); err != nil {
+		out, problem, code := d.TryCLI("server", "show", alias, "--json")
+		if last = out + problem; code != 0 {
+			return false // it may not be there yet
+		}
+		if err := json.Unmarshal([]byte(out), &server); err != nil {
 			d.t.Fatalf("server show --json: %v\n%s", err, last)
 		}
 		return server.Status.State == state

@@ -224,6 +224,7 @@ func TestPages_ShowWhatChangesWithinASecond(t *testing.T) {
 
 // Two hundred servers with five thousand tools: a page shows as much of them as is seen, and no more.
 func TestPages_StaySmoothWithTwoHundredServers(t *testing.T) {
+	t.Parallel()
 	d := Start(t, Options{})
 	const servers, each = 200, 25
 	_, url := scripted(t, mcptest.Script{Generated: each})

@@ -61,6 +61,7 @@ func TestStory_AClientWithAKeyIsLookedAfter(t *testing.T) {
 	tab.click("Revoke " + key[:11])
 	tab.awaitRole("alertdialog", "Revoke")
 	tab.click("Revoke")
+	tab.goneRole("alertdialog", "Revoke") // what is behind it is hidden as long as it is there
 	tab.goneRole("button", "Revoke "+key[:11])
 	if r := m.Legacy("tools/list", `{}`); r.Status != http.StatusUnauthorized {
 		t.Errorf("the revoked key: %d", r.Status)

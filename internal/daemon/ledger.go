@@ -67,7 +67,7 @@ func (l *ledger) run(ctx context.Context) {
 		select {
 		case <-tick.C:
 			l.decided.flush(false)
-			l.flush(ctx)
+			l.flush(context.WithoutCancel(ctx)) // what was taken is written, also where ctx ends meanwhile
 		case <-ctx.Done():
 			l.decided.flush(true)
 			l.flush(context.WithoutCancel(ctx))
