@@ -360,8 +360,10 @@ func TestServer_ValuesOfInputsAreCheckedAndOnlyPlainOnesAreShown(t *testing.T) {
 
 func TestLogs_AreChosenBySourceLevelAndText(t *testing.T) {
 	lines := []api.LogLine{
-		{Source: "stderr", Text: "Starting"}, {Source: "server", Level: "info", Text: "ready"},
-		{Source: "server", Level: "error", Text: "Could not START"}, {Source: "connection", Text: "closed"},
+		{Source: "stderr", Text: "Starting"},
+		{Source: "server", Level: "info", Text: "ready"},
+		{Source: "server", Level: "error", Text: "Could not START"},
+		{Source: "connection", Text: "closed"},
 	}
 	for query, want := range map[string]string{
 		"":                             "Starting, ready, Could not START, closed",
